@@ -1,0 +1,18 @@
+"""What core itself announces, through the hooks that any plugin uses."""
+
+from __future__ import annotations
+
+from i2i.cards import DatasetCard
+from i2i.plugins import hookimpl
+
+
+@hookimpl
+def datasets() -> list[DatasetCard]:
+    """The five kinds of data that core reads."""
+    return [
+        DatasetCard("images", "i2i.data.images:Images", "Pictures of one kind, without labels or partners."),
+        DatasetCard("paired", "i2i.data.paired:Paired", "Source and target pictures that belong together."),
+        DatasetCard("unpaired", "i2i.data.unpaired:Unpaired", "Pictures of two domains, without partners."),
+        DatasetCard("labelled", "i2i.data.labelled:Labelled", "Pictures with a class or with attributes."),
+        DatasetCard("captioned", "i2i.data.captioned:Captioned", "Pictures with sentences."),
+    ]

@@ -1,0 +1,220 @@
+"""The interface of a model: what a plugin subclasses, and the few values that core hands to it."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from i2i.options import Options, Request
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+Batch = dict[str, Any]
+"""Images as float32 (N, C, H, W) in [-1, 1]; label and instance maps as int64 (N, 1, H, W); texts as list[str]."""
+
+Terms = dict[str, Tensor]
+"""Weighted scalar losses by name."""
+
+Updates = Iterator[tuple[str | None, Terms] | dict[str, Terms]]
+"""What a train step yields: (optimizer name, terms) for one update; (None, terms) to log only; a dict of
+{optimizer name: terms} for several optimizers of one graph (all gradients first, then all steps)."""
+
+
+def constant(fraction: float) -> float:
+    """Keep the learning rate: a factor of 1 at any fraction of a phase."""
+    return 1.0
+
+
+def linear_decay(start: float, stages: int | None = None) -> Callable[[float], float]:
+    """Keep the learning rate until `start` (a fraction of the phase), then let it fall to 0 in a line.
+
+    With `stages` (epochs, as a rule) it falls in stairs as the reference CycleGAN does: stage e of n, counted from 1,
+    has the factor 1 - max(0, e - start * n) / (n - start * n + 1), so the last stage still learns.
+    """
+    if not 0 <= start <= 1:
+        raise ValueError(f"linear_decay(start={start}) is outside 0-1; give the fraction of the phase at full rate")
+
+    def factor(fraction: float) -> float:
+        if stages is None:
+            return 1.0 if fraction <= start else (1.0 - fraction) / (1.0 - start)
+        constant_stages = round(start * stages)
+        stage = min(int(fraction * stages + 1e-9) + 1, stages)
+        return 1.0 - max(0, stage - constant_stages) / (stages - constant_stages + 1)
+
+    return factor
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training with its own optimizers, learning-rate curve and, if need be, size."""
+
+    name: str
+    share: float = 1.0  # of the run's steps, relative to the other phases
+    lr: Callable[[float], float] = constant  # factor on the learning rate at a fraction of the phase
+    image_size: int | tuple[int, int] | None = None  # None: the run's, times image_scale
+    image_scale: float = 1.0
+    batch_size: int | None = None  # None: the run's
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the data told us. Made by `Dataset.spec()` and kept in the bundle, so that nothing is typed twice."""
+
+    domains: tuple[str, ...] = ()  # ("summer", "winter"): folder names
+    channels: Mapping[str, int] = field(default_factory=dict)  # batch key -> channels
+    image_size: tuple[int, int] = (256, 256)  # (H, W) that the networks see in training
+    depth: int = 8  # bits a channel of the files; 32 for float files
+    value_range: tuple[float, float] = (0.0, 255.0)  # file values that map to -1 and 1
+    num_labels: int = 0  # of label maps, or classes, or attributes
+    vocabulary: tuple[str, ...] = ()  # of captions
+    extra: Mapping[str, Any] = field(default_factory=dict)  # JSON, for kinds from plugins
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A bound on a logged term: when it is crossed for `steps` steps in a row, the run says `advice` once."""
+
+    term: str  # "discriminators/a"
+    below: float | None = None
+    above: float | None = None
+    steps: int = 200
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a train step stands, and its source of chance.
+
+    Draws are a function of (seed, step of the run, number of the draw) and are made for the global batch, of which each
+    rank gets its slice: nothing random needs saving and any number of ranks computes the same.
+    """
+
+    phase: Phase
+    step: int  # batches done in this phase
+    steps: int  # batches the phase has
+    run_step: int = 0  # batches done in the run
+    seed: int = 0
+    rank: int = 0
+    ranks: int = 1
+    device: torch.device | str = "cpu"
+    _draws: Iterator[int] = field(default_factory=itertools.count, repr=False, compare=False)
+
+    @property
+    def fraction(self) -> float:
+        """How much of the phase is done, in [0, 1)."""
+        return self.step / self.steps
+
+    def generator(self) -> torch.Generator:
+        """A new CPU generator for the next draw, the same on every rank."""
+        return torch.Generator().manual_seed(mix(self.seed, self.run_step, next(self._draws)))
+
+    def randn(self, *shape: int) -> Tensor:
+        """Draw from N(0, 1): a tensor (N, ...) where N is this rank's share of the batch."""
+        return self._slice(torch.randn(shape[0] * self.ranks, *shape[1:], generator=self.generator()))
+
+    def rand(self, *shape: int) -> Tensor:
+        """Draw from U[0, 1): a tensor (N, ...) where N is this rank's share of the batch."""
+        return self._slice(torch.rand(shape[0] * self.ranks, *shape[1:], generator=self.generator()))
+
+    def randperm(self, n: int) -> Tensor:
+        """Draw a permutation of 0..n-1, the same on every rank (int64)."""
+        return torch.randperm(n, generator=self.generator()).to(self.device)
+
+    def _slice(self, drawn: Tensor) -> Tensor:
+        local = drawn.shape[0] // self.ranks
+        return drawn[self.rank * local : (self.rank + 1) * local].to(self.device)
+
+
+def mix(*numbers: int) -> int:
+    """Mix whole numbers into one 63-bit seed (splitmix64), so that neighbouring steps draw unrelated numbers."""
+    state = 0
+    for number in numbers:
+        state = (state + number + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> 31
+    return state >> 1
+
+
+class Model(nn.Module, ABC):
+    """A method: networks, how they are trained, how they translate.
+
+    Every network and average is an attribute: `state_dict()` is the checkpoint. What only training needs (an image
+    pool) is a submodule with `resume_state()` and `load_resume_state(state)`: it is kept for resuming and never
+    enters the weights.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("source",)  # images translate() needs; () when it draws from noise or text
+    size_multiple: int = 1  # sides translate() accepts are multiples of this; core pads and crops back
+    min_size: int = 1  # the smallest side translate() accepts
+    scale: int = 1  # output side / input side
+    run_defaults: ClassVar[Mapping[str, Any]] = {}  # this model's defaults of run options
+    eager: ClassVar[tuple[str, ...]] = ()  # submodules that --compile leaves alone (differentiated twice)
+    watches: ClassVar[tuple[Watch, ...]] = ()
+    metric: ClassVar[str] = ""  # its natural figure; empty: the default of the dataset kind
+    Options: ClassVar[type[Options]] = Options  # to build and train
+    Request: ClassVar[type[Request]] = Request  # one translate call
+
+    def __init__(self, options: Any, spec: DataSpec) -> None:
+        """Build the networks; touch no device, no file and no global."""
+        super().__init__()
+        self.options = options
+        self.spec = spec
+        self.phase: str = ""  # name of the current phase; core sets it at each start and at load
+
+    def phases(self) -> list[Phase]:
+        """The stretches of training, in order."""
+        return [Phase("train")]
+
+    @abstractmethod
+    def optimizers(self, phase: Phase) -> dict[str, Optimizer]:
+        """Make the optimizers of a phase, by name; state is carried over where name and parameters are the same."""
+
+    @abstractmethod
+    def train_step(self, batch: Batch, progress: Progress) -> Updates:
+        """Compute one step: each `yield` asks core for one update. Never yield inside a `with`."""
+
+    def start(self, phase: Phase, batches: Iterable[Batch]) -> None:
+        """Look at data before a phase's first step (a mean pixel, a reference batch). Default: nothing."""
+
+    def finish(self, phase: Phase, batches: Iterable[Batch]) -> None:
+        """Pass over data at a phase's end (standing statistics, clusters). Default: nothing."""
+
+    @abstractmethod
+    def translate(self, inputs: Batch, request: Any) -> Tensor:
+        """Translate images (N, C, H, W) in [-1, 1] to images in [-1, 1]; may not change `state_dict()`."""
+
+    def targets(self) -> tuple[str, ...]:
+        """What `--to` accepts; default: the data's domains."""
+        return self.spec.domains
+
+    def preview(self, examples: Sequence[tuple[Batch, Any]]) -> list[dict[str, Tensor]]:
+        """Make the rows of the sample sheet: for each example its columns, {title: image (C, H, W) in [-1, 1]}.
+
+        Default: the inputs, the translation and, where the example holds one, the target.
+        """
+        rows = []
+        for inputs, request in examples:
+            row = {key: inputs[key][0] for key in self.inputs}
+            row[f"to {request.to}" if request.to else "translated"] = self.translate(inputs, request)[0]
+            if "target" in inputs:
+                row["target"] = inputs["target"][0]
+            rows.append(row)
+        return rows
+
+    def translate_image(self, image: PIL.Image.Image, **request: Any) -> PIL.Image.Image:
+        """Translate one picture of any size and mode; keyword arguments are the fields of `Request`.
+
+        Raises LookupError for an unknown target or field, ValueError for a bad value.
+        """
+        from i2i.translation import translate_image
+
+        return translate_image(self, image, **request)
