@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from i2i.data.dataset import Dataset as Dataset
     from i2i.data.dataset import Transform as Transform
     from i2i.model import Batch as Batch
-    from i2i.model import DataSpec as DataSpec
     from i2i.model import Model as Model
     from i2i.model import Phase as Phase
     from i2i.model import Progress as Progress
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from i2i.options import Request as Request
     from i2i.options import option as option
     from i2i.plugins import hookimpl as hookimpl
+    from i2i.spec import DataSpec as DataSpec
     from i2i.training import resume as resume
     from i2i.training import train as train
 
@@ -39,7 +39,6 @@ _HOMES = {
     "i2i.data.dataset": ("Dataset", "Transform"),
     "i2i.model": (
         "Batch",
-        "DataSpec",
         "Model",
         "Phase",
         "Progress",
@@ -50,12 +49,13 @@ _HOMES = {
     ),
     "i2i.options": ("Options", "Request", "option"),
     "i2i.plugins": ("hookimpl",),
+    "i2i.spec": ("DataSpec",),
     "i2i.training": ("resume", "train"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("networks", "losses", "augment", "testing")
 
-__all__ = ["__version__", *sorted([*_HOME, *_MODULES])]  # noqa: PLE0604
+__all__ = ["__version__", *sorted([*_HOME, *_MODULES])]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from i2i.options import Options, Request
+from i2i.spec import DataSpec
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -65,20 +66,6 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class DataSpec:
-    """What the data told us. Made by `Dataset.spec()` and kept in the bundle, so that nothing is typed twice."""
-
-    domains: tuple[str, ...] = ()  # ("summer", "winter"): folder names
-    channels: Mapping[str, int] = field(default_factory=dict)  # batch key -> channels
-    image_size: tuple[int, int] = (256, 256)  # (H, W) that the networks see in training
-    depth: int = 8  # bits a channel of the files; 32 for float files
-    value_range: tuple[float, float] = (0.0, 255.0)  # file values that map to -1 and 1
-    num_labels: int = 0  # of label maps, or classes, or attributes
-    vocabulary: tuple[str, ...] = ()  # of captions
-    extra: Mapping[str, Any] = field(default_factory=dict)  # JSON, for kinds from plugins
-
-
-@dataclass(frozen=True)
 class Watch:
     """A bound on a logged term: when it is crossed for `steps` steps in a row, the run says `advice` once."""
 
@@ -100,6 +87,7 @@ class Progress:
     phase: Phase
     step: int  # batches done in this phase
     steps: int  # batches the phase has
+    extra: int = 0  # how many of them were added to a finished run: there `fraction` stays at its end
     run_step: int = 0  # batches done in the run
     seed: int = 0
     rank: int = 0
@@ -110,7 +98,8 @@ class Progress:
     @property
     def fraction(self) -> float:
         """How much of the phase is done, in [0, 1)."""
-        return self.step / self.steps
+        planned = self.steps - self.extra
+        return min(self.step, planned - 1) / planned
 
     def generator(self) -> torch.Generator:
         """A new CPU generator for the next draw, the same on every rank."""

@@ -7,7 +7,6 @@ stranger's. Loading one imports no torch: its hooks return cards that name class
 from __future__ import annotations
 
 import os
-import sys
 import types
 from dataclasses import dataclass
 from functools import cache
@@ -98,15 +97,10 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> str:
     return ""
 
 
-def _cards(manager: pluggy.PluginManager, hook: str, module: Any) -> str:
-    """Call a card hook of one plugin alone; return what went wrong, or an empty string."""
-    try:
-        others = [plugin for plugin in manager.get_plugins() if plugin is not module]
-        for cards in manager.subset_hook_caller(hook, others)():
-            list(cards)
-    except Exception as error:
-        return f"its {hook}() hook failed: {type(error).__name__}: {error}"
-    return ""
+def _announced(manager: pluggy.PluginManager, hook: str, module: Any) -> list[Any]:
+    """What one plugin alone returns from a hook."""
+    others = [plugin for plugin in manager.get_plugins() if plugin is not module]
+    return [item for items in manager.subset_hook_caller(hook, others)() for item in items]
 
 
 class Registry:
@@ -133,10 +127,134 @@ class Registry:
             module = self.manager.get_plugin(plugin.name)
             if module is None:
                 continue
-            problem = self._pending(module)
-            for hook in ("models", "datasets", "catalogue", "metrics"):
-                problem = problem or _cards(self.manager, hook, module)
-            problem = problem or self._taken_names(module)
+            problem = self._pending(module) or self._failing(module) or self._taken_name(module)
+            if problem:
+                self.manager.unregister(module)
+                self.plugins[index] = Plugin(plugin.name, plugin.module, plugin.distribution, plugin.version, problem)
+
+    def _pending(self, module: Any) -> str:
+        """Name a function marked as a hook that no specification knows: a misspelt hook does nothing, silently."""
+        for caller in self.manager.get_hookcallers(module) or ():
+            if not caller.has_spec():
+                return f'it implements the unknown hook "{caller.name}"{nearest(caller.name, vars(self.manager.hook))}'
+        return ""
+
+    def _failing(self, module: Any) -> str:
+        for hook in ("models", "datasets", "catalogue", "metrics"):
+            try:
+                _announced(self.manager, hook, module)
+            except Exception as error:
+                return f"its {hook}() hook failed: {type(error).__name__}: {error}"
+        return ""
+
+    def _taken_name(self, module: Any) -> str:
+        mine = {card.name for card in _announced(self.manager, "models", module)}
+        taken = {
+            card.name
+            for other in self.manager.get_plugins() - {module}
+            for card in _announced(self.manager, "models", other)
+        }
+        if both := mine & taken:
+            return f'its model "{min(both)}" is also announced by another plugin; disable one with I2I_DISABLE_PLUGINS'
+        return ""
+
+    def models(self) -> list[ModelCard]:
+        """Announce models: `i2i train NAME` and `i2i models` know them from then on."""
+
+    @hookspec
+    def datasets(self) -> list[DatasetCard]:
+        """Announce dataset kinds."""
+
+    @hookspec
+    def catalogue(self) -> list[Path]:
+        """Name folders that hold data-set cards (TOML)."""
+
+    @hookspec
+    def metrics(self) -> list[MetricCard]:
+        """Announce figures that can be measured on held-back pictures."""
+
+    @hookspec
+    def commands(self, app: typer.Typer) -> None:
+        """Add commands to the `i2i` command line."""
+
+    @hookspec
+    def step_finished(self, run: Any, progress: Any, losses: dict[str, float]) -> None:
+        """Observe a step after its updates, whenever losses are logged. An observer may not change training."""
+
+    @hookspec
+    def checkpoint_saved(self, run: Any, bundle: Path) -> None:
+        """Observe a checkpoint that has just been written."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An entry point: its name, its distribution and, when it did not load, the reason."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+    problem: str = ""
+    disabled: bool = False
+
+
+def _distribution(entry: EntryPoint) -> tuple[str, str]:
+    found: Distribution | None = entry.dist
+    return (found.name, found.version) if found is not None else ("unknown", "")
+
+
+def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> str:
+    """Load one entry point into the manager; return what went wrong, or an empty string."""
+    try:
+        module = entry.load()
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return f"{type(error).__name__}: {error}"
+    if manager.is_registered(module):
+        return ""
+    if isinstance(specs := getattr(module, "hookspecs", None), (type, types.ModuleType)):
+        manager.add_hookspecs(specs)
+    try:
+        manager.register(module, name=entry.name)
+    except (ValueError, pluggy.PluginValidationError) as error:
+        if manager.is_registered(module):
+            manager.unregister(module)
+        return str(error)
+    return ""
+
+
+def _announced(manager: pluggy.PluginManager, hook: str, module: Any) -> list[Any]:
+    """What one plugin alone returns from a hook."""
+    others = [plugin for plugin in manager.get_plugins() if plugin is not module]
+    return [item for items in manager.subset_hook_caller(hook, others)() for item in items]
+
+
+class Registry:
+    """All plugins that loaded, and the reasons of those that did not."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(GROUP)
+        self.manager.add_hookspecs(Hooks)
+        self.plugins: list[Plugin] = []
+        from i2i import builtin
+
+        self.manager.register(builtin, name="core")
+        disabled = {name.strip() for name in os.environ.get("I2I_DISABLE_PLUGINS", "").split(",")}
+        for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+            distribution, version = _distribution(entry)
+            off = bool(disabled & {entry.name, distribution})
+            problem = "" if off else _register(self.manager, entry)
+            self.plugins.append(Plugin(entry.name, entry.value, distribution, version, problem, off))
+        self._validate()
+
+    def _validate(self) -> None:
+        """Unregister each plugin with a misspelt hook or a failing card hook, keeping the reason."""
+        for index, plugin in enumerate(self.plugins):
+            module = self.manager.get_plugin(plugin.name)
+            if module is None:
+                continue
+            problem = self._pending(module) or self._failing(module) or self._taken_name(module)
             if problem:
                 self.manager.unregister(module)
                 self.plugins[index] = Plugin(plugin.name, plugin.module, plugin.distribution, plugin.version, problem)
@@ -190,8 +308,7 @@ class Registry:
             module = self.manager.get_plugin(plugin.name)
             if module is None:
                 continue
-            others = [p for p in self.manager.get_plugins() if p is not module]
-            if any(card.name == name for cards in self.manager.subset_hook_caller("models", others)() for card in cards):
+            if any(card.name == name for card in _announced(self.manager, "models", module)):
                 return plugin
         return Plugin("", "", "", "")
 
@@ -219,19 +336,3 @@ def load_class(card: ModelCard) -> Any:
     if taken:
         raise ValueError(f'the model "{card.name}" has an option "{min(taken)}", which is the run\'s own; rename it')
     return cls
-
-
-def version(distribution: str) -> str:
-    """The installed version of a distribution, or an empty string."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed(distribution)
-    except PackageNotFoundError:
-        return ""
-
-
-def python_version() -> str:
-    """This interpreter's version, as `3.11.7`."""
-    return ".".join(map(str, sys.version_info[:3]))

@@ -27,7 +27,9 @@ class Settings(Options):
     flip: bool = option(True, help="Mirror half of the training pictures; off for text or organs.")
     flip_vertical: bool = option(False, help="Turn half of the training pictures upside down; for views from above.")
     rotate: bool = option(False, help="Rotate training pictures by quarter turns; for views from above.")
-    color_jitter: float = option(0.0, help="Largest change of brightness, contrast and saturation, as a share.", min=0, max=1)
+    color_jitter: float = option(
+        0.0, help="Largest change of brightness, contrast and saturation, as a share.", min=0, max=1
+    )
     domains: str | None = option(None, help="The domains to use, separated by a comma, where the data has more.")
     strict: bool = option(False, help="Stop at unreadable or stray files instead of skipping them.")
     seed: int = option(0, help="Seed of weights, order and augmentation.", min=0)

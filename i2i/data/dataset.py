@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from torch import Tensor
 
-from i2i.model import Batch, DataSpec
+from i2i.model import Batch
 from i2i.options import Options, Request
+from i2i.spec import DataSpec
 
 
 class Transform(Protocol):

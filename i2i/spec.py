@@ -1,0 +1,53 @@
+"""What data says to a model, as plain values: no torch, so that a bundle can be listed quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """What the data told us. Made by `Dataset.spec()` and kept in the bundle, so that nothing is typed twice."""
+
+    domains: tuple[str, ...] = ()  # ("summer", "winter"): folder names
+    channels: Mapping[str, int] = field(default_factory=dict)  # batch key -> channels
+    image_size: tuple[int, int] = (256, 256)  # (H, W) that the networks see in training
+    depth: int = 8  # bits a channel of the files; 32 for float files
+    value_range: tuple[float, float] = (0.0, 255.0)  # file values that map to -1 and 1
+    num_labels: int = 0  # of label maps, or classes, or attributes
+    vocabulary: tuple[str, ...] = ()  # of captions
+    extra: Mapping[str, Any] = field(default_factory=dict)  # JSON, for kinds from plugins
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {
+            "domains": list(self.domains),
+            "channels": dict(self.channels),
+            "image_size": list(self.image_size),
+            "depth": self.depth,
+            "value_range": list(self.value_range),
+            "num_labels": self.num_labels,
+            "vocabulary": list(self.vocabulary),
+            "extra": dict(self.extra),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DataSpec:
+        """Rebuild from `to_json`. Raises ValueError when a value has the wrong type."""
+        try:
+            height, width = values["image_size"]
+            low, high = values["value_range"]
+            return cls(
+                domains=tuple(map(str, values["domains"])),
+                channels={str(key): int(count) for key, count in values["channels"].items()},
+                image_size=(int(height), int(width)),
+                depth=int(values["depth"]),
+                value_range=(float(low), float(high)),
+                num_labels=int(values["num_labels"]),
+                vocabulary=tuple(map(str, values["vocabulary"])),
+                extra=dict(values["extra"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"the data specification is damaged ({type(error).__name__}: {error})") from None
