@@ -18,6 +18,8 @@ from i2i.spec import DataSpec
 if TYPE_CHECKING:
     import PIL.Image
 
+    from i2i.bundle import Manifest
+
 Batch = dict[str, Any]
 """Images as float32 (N, C, H, W) in [-1, 1]; label and instance maps as int64 (N, 1, H, W); texts as list[str]."""
 
@@ -157,6 +159,7 @@ class Model(nn.Module, ABC):
         super().__init__()
         self.options = options
         self.spec = spec
+        self.manifest: Manifest | None = None  # where it was loaded from, if it was
         self.phase: str = ""  # name of the current phase; core sets it at each start and at load
 
     def phases(self) -> list[Phase]:
