@@ -1,0 +1,259 @@
+"""Reading and writing picture files: every mode and depth, upright, with a sentence for those that cannot be read.
+
+Pillow reads most; OpenCV reads PNG of 16 bits, of which Pillow keeps 8; `i2i.tiff` reads TIFF.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import PIL.ImageCms
+
+from i2i import metadata
+from i2i.picture import Array as Array
+from i2i.picture import Header as Header
+from i2i.picture import Metadata as Metadata
+from i2i.picture import Picture as Picture
+from i2i.picture import Unreadable as Unreadable
+from i2i.picture import convert_channels as convert_channels
+from i2i.picture import natural_range as natural_range
+from i2i.picture import orient as orient
+from i2i.picture import to_pixels as to_pixels
+from i2i.picture import to_tensor as to_tensor
+
+_SUFFIXES = """
+    .jpg .jpeg .jpe .jfif .mpo .png .apng .ppm .pgm .pbm .pnm .bmp .dib .tif .tiff .webp .gif .tga .jp2 .j2k .avif
+"""
+EXTENSIONS = frozenset(re.findall(r"\S+", _SUFFIXES))
+"""Suffixes of pictures that read() takes, in lower case."""
+
+MAX_PIXELS = 178_956_970  # where Pillow stops, too
+warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)  # read() refuses above MAX_PIXELS
+
+_GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
+_ALPHA = {"LA", "La", "RGBA", "RGBa", "PA"}
+_BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, OverflowError)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name is that of a picture."""
+    return path.suffix.lower() in EXTENSIONS
+
+
+def read(path: Path | str) -> Picture:
+    """Read a picture: upright, palettes and CMYK as RGB, alpha apart, in the depth of the file.
+
+    Of several frames or pages the first is read. Raises Unreadable, with the reason in a sentence.
+    """
+    path = Path(path)
+    data = _bytes(path)
+    try:
+        return decode(data, path)
+    except Unreadable:
+        raise
+    except (*_BROKEN, MemoryError) as error:
+        raise Unreadable(path, _reason(data, error)) from error
+
+
+def header(path: Path | str) -> Header:
+    """Read what a file says about its picture without decoding pixels. Raises Unreadable.
+
+    A picture cut off after its header passes here and fails in `read`.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            if is_tiff(file.read(4)):
+                from i2i import tiff
+
+                file.seek(0)
+                return tiff.header(file, path)
+            file.seek(0)
+            start = file.read(64)
+            if maxval := _wide_pnm(start):
+                return _pnm_header(start, maxval[1])
+            file.seek(0)
+            with PIL.Image.open(file) as image:
+                return _header(image, start, path)
+    except Unreadable:
+        raise
+    except (*_BROKEN, PIL.Image.DecompressionBombError) as error:
+        raise Unreadable(path, _reason(_bytes(path), error)) from error
+
+
+def decode(data: bytes, path: Path | str = "the picture") -> Picture:
+    """Decode a file's bytes; see `read`. `path` is what errors name."""
+    if is_tiff(data[:4]):
+        from i2i import tiff
+
+        return tiff.read(data, Path(path))
+    if _wide_pnm(data[:64]):
+        return _read_pnm(data)
+    with PIL.Image.open(io.BytesIO(data)) as image:
+        guard(image.height, image.width, path)
+        frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
+        image.load()
+        orientation = image.getexif().get(metadata.ORIENTATION, 1)
+        if image.format == "PNG" and data[24] == 16:
+            pixels, alpha = _wide_png(data, image)
+            profile = image.info.get("icc_profile")
+        else:
+            pixels, alpha, profile = from_pillow(image)
+        pixels, alpha = orient(pixels, orientation), None if alpha is None else orient(alpha, orientation)
+        kept = metadata.gather(image, pixels.shape[:2])
+        kept = replace(kept, icc=profile, lossless=image.format == "WEBP" and data[12:16] == b"VP8L")
+        name = "JPEG" if image.format == "MPO" else image.format or ""
+    return Picture(pixels, alpha, name, kept, (f"first of {frames} frames",) if frames > 1 else ())
+
+
+def from_pillow(image: PIL.Image.Image) -> tuple[Array, Array | None, bytes | None]:
+    """Split a Pillow image of any mode: pixels (H, W, C), alpha (H, W) or None, the ICC profile if it still fits."""
+    profile = image.info.get("icc_profile") or None
+    mode = image.mode
+    if mode in ("I", "I;16", "I;16L", "I;16B", "I;16N", "F"):
+        values = np.asarray(image)
+        if mode == "I" and values.size and values.min() >= 0 and values.max() <= 65535:
+            values = values.astype(np.uint16)
+        return values.astype(np.uint16 if values.dtype.kind == "u" else np.float32)[..., None], None, profile
+    if mode in ("CMYK", "LAB"):
+        return np.array(_to_rgb(image, profile)), None, None
+    gray = mode in _GRAY
+    if mode in _ALPHA or "transparency" in image.info:
+        values = np.array(image.convert("LA" if gray else "RGBA"))
+        return values[..., :-1], values[..., -1], profile
+    values = np.array(image.convert("L" if gray else "RGB"))
+    return values[..., None] if gray else values, None, profile
+
+
+def _to_rgb(image: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
+    """Convert CMYK or Lab to sRGB, by the file's own profile where it has one."""
+    if image.mode == "LAB" or profile:
+        try:
+            source: Any = PIL.ImageCms.createProfile("LAB") if image.mode == "LAB" else io.BytesIO(profile or b"")
+            made = PIL.ImageCms.profileToProfile(image, source, PIL.ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if made is not None:
+                return made
+        except PIL.ImageCms.PyCMSError:  # a broken profile; Pillow's plain formula then
+            if image.mode == "LAB":
+                raise ValueError("holds Lab colours that cannot be converted") from None
+    return image.convert("RGB")
+
+
+def _wide_png(data: bytes, image: PIL.Image.Image) -> tuple[Array, Array | None]:
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        raise ValueError("PNG data is damaged")
+    kind = data[25]
+    if kind in (0, 4):  # gray, gray with alpha; OpenCV gives the latter as BGRA
+        gray = values if values.ndim == 2 else values[..., 0]
+        return np.array(gray)[..., None], np.array(values[..., 3]) if values.ndim == 3 and values.shape[
+            2
+        ] == 4 else None
+    alpha = np.array(values[..., 3]) if values.shape[2] == 4 else None
+    return np.ascontiguousarray(values[..., 2::-1]), alpha
+
+
+def _wide_pnm(data: bytes) -> tuple[int, re.Match[bytes]] | None:
+    """The header of a binary PGM or PPM of more than 8 bits, which Pillow would rescale: (maxval, match)."""
+    comment = rb"(?:\s|#[^\n]*\n)+"
+    match = re.match(rb"P([56])" + comment + rb"(\d+)" + comment + rb"(\d+)" + comment + rb"(\d+)\s", data)
+    return (int(match[4]), match) if match and 255 < int(match[4]) < 65536 else None
+
+
+def _pnm_header(data: bytes, match: re.Match[bytes]) -> Header:
+    colour = match[1] == b"6"
+    return Header(int(match[3]), int(match[2]), 3 if colour else 1, 16, "RGB;16" if colour else "I;16", "PPM", False)
+
+
+def _read_pnm(data: bytes) -> Picture:
+    found = _wide_pnm(data[:64])
+    assert found is not None
+    maxval, match = found
+    told = _pnm_header(data, match)
+    guard(told.height, told.width, "the picture")
+    shape = (told.height, told.width, told.channels)
+    values = np.frombuffer(data, ">u2", int(np.prod(shape)), match.end())
+    return Picture(values.reshape(shape).astype(np.uint16), None, "PPM", Metadata(maxval=maxval))
+
+
+def _header(image: PIL.Image.Image, start: bytes, path: Path) -> Header:
+    guard(image.height, image.width, path)
+    height, width = image.height, image.width
+    if _orientation(image) in (5, 6, 7, 8):
+        height, width = width, height
+    mode = image.mode
+    wide_png = image.format == "PNG" and start[24] == 16
+    depth = 16 if wide_png or mode.startswith("I") else 32 if mode == "F" else 8
+    if wide_png and mode != "I;16":
+        mode += ";16"
+    name = "JPEG" if image.format == "MPO" else image.format or ""
+    alpha = image.mode in _ALPHA or "transparency" in image.info
+    return Header(height, width, 1 if image.mode in _GRAY else 3, depth, mode, name, alpha)
+
+
+def _orientation(image: PIL.Image.Image) -> int:
+    """The orientation, which Pillow finds in a PNG only by decoding it all: that is done only where there is one."""
+    if image.format == "PNG" and "exif" not in image.info and image.fp is not None:
+        place = image.fp.tell()
+        names = set(_chunks(image.fp))
+        image.fp.seek(place)
+        if not names & {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}:
+            return 1
+    return int(image.getexif().get(metadata.ORIENTATION, 1))
+
+
+def _chunks(file: Any) -> list[bytes]:
+    file.seek(8)
+    names = []
+    while len(head := file.read(8)) == 8:
+        names.append(head[4:])
+        file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
+    return names
+
+
+def is_tiff(start: bytes) -> bool:
+    """Whether a file that begins so is a TIFF or BigTIFF."""
+    return start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def guard(height: int, width: int, path: Path | str) -> None:
+    """Raise Unreadable for a picture that declares more pixels than fit: a slide to cut, or a decompression bomb."""
+    if height * width > MAX_PIXELS:
+        raise Unreadable(
+            path, f"declares {width} x {height} pixels, more than the {MAX_PIXELS:,} that are read; cut it into tiles"
+        )
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(path, f"cannot be opened: {error.strerror or error}") from error
+
+
+def _reason(data: bytes, error: BaseException) -> str:
+    if not data:
+        return "is empty (0 bytes)"
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"html" in start:
+        return "is a web page (HTML), not a picture"
+    if isinstance(error, MemoryError):
+        return "does not fit into memory"
+    if isinstance(error, PIL.Image.DecompressionBombError):
+        return f"declares more than the {MAX_PIXELS:,} pixels that are read; cut it into tiles"
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return "is not a picture that can be read, whatever its name says"
+    text = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
+    if "truncated" in text or "buffer is smaller" in text or "broken PNG" in text or isinstance(error, EOFError):
+        return f"is damaged or cut off ({text})"
+    return f"cannot be decoded ({text or type(error).__name__})"
