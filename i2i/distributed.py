@@ -28,9 +28,14 @@ def ranks() -> int:
     return dist.get_world_size() if active() else 1
 
 
+def ranks_asked() -> int:
+    """How many processes torchrun was asked for; known before they have met."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def setup(device: torch.device) -> torch.device:
     """Join the processes that torchrun started; return this rank's device. Without torchrun: nothing."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or active():
+    if ranks_asked() < 2 or active():
         return device
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -90,13 +95,11 @@ def _average(gradients: list[Tensor]) -> None:
         offset += g.numel()
 
 
-def average(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Mean of scalar tensors over ranks: what a single process with the global batch would log."""
-    if ranks() == 1 or not values:
-        return values
-    stacked = torch.stack([value.double() for value in values.values()])
-    dist.all_reduce(stacked)
-    return dict(zip(values, (stacked / ranks()).unbind(), strict=True))
+def average(values: Tensor) -> Tensor:
+    """Mean of numbers over ranks: what a single process with the global batch would log."""
+    if ranks() > 1:
+        dist.all_reduce(values)
+    return values / ranks()
 
 
 def agree(flags: list[bool], device: torch.device) -> list[bool]:

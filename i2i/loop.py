@@ -6,28 +6,26 @@ what the updates are stands in the plugin's model.py.
 
 from __future__ import annotations
 
+import math
 import random
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from i2i import distributed
-from i2i.device import Engine
+from i2i import checkpoint, distributed
+from i2i.device import Engine, fuse
+from i2i.keeper import Due, Interrupt, Keeper
 from i2i.model import Batch, Model, Progress, Terms, mix
+from i2i.settings import interval
 
-
-class NonFinite(FloatingPointError):
-    """A loss is NaN or infinite; `terms` names which."""
-
-    def __init__(self, terms: Mapping[str, float], step: int) -> None:
-        self.terms = dict(terms)
-        self.step = step
-        listed = ", ".join(f"{name} is {value}" for name, value in terms.items())
-        super().__init__(f"the loss stopped being a number at step {step:,}: {listed}")
+if TYPE_CHECKING:
+    from i2i.log import RunLog
+    from i2i.run import Run
 
 
 def run_step(
@@ -93,13 +91,6 @@ def wide(term: Tensor) -> Tensor:
     return term if term.dtype == torch.float64 else term.float()
 
 
-def check_finite(logged: Mapping[str, float], step: int) -> None:
-    """Raise NonFinite when a logged term is NaN or infinite."""
-    bad = {name: value for name, value in logged.items() if not np.isfinite(value)}
-    if bad:
-        raise NonFinite(bad, step)
-
-
 def set_learning_rates(optimizers: Mapping[str, Optimizer], factor: float) -> None:
     """Set every learning rate to its initial value times a factor: a pure function of the step, never saved."""
     for optimizer in optimizers.values():
@@ -107,25 +98,77 @@ def set_learning_rates(optimizers: Mapping[str, Optimizer], factor: float) -> No
             group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
 
-def to_floats(logged: Mapping[str, Tensor]) -> dict[str, float]:
-    """Fetch logged terms from the device in one transfer."""
-    if not logged:
-        return {}
-    return dict(zip(logged, torch.stack([v.double() for v in logged.values()]).tolist(), strict=True))
+def fit(run: Run, model: Model, engine: Engine, log: RunLog | None, state: checkpoint.State | None = None) -> str:
+    """Train a run from where it is to its end; return why it ended: "finished", "stopped" or "time is up".
 
+    `log` is None on all ranks but the first; `state` is what a resumed run's checkpoint held. Raises NonFinite when a
+    loss stops being a number, OSError when nothing can be written; the last checkpoint is then whole.
+    """
+    settings, started = run.settings, time.monotonic()
+    save_due = Due(settings.checkpoint_every)
+    preview_due = Due(settings.preview_every)
+    seconds = interval(settings.time_limit, "--time-limit")[1] if settings.time_limit else math.inf
+    optimizers: dict[str, Optimizer] = {}
+    if state is not None:  # the optimizers of the phase that was saved; the loop carries their state over
+        saved_phase = next(s.phase for s in run.stretches(model) if s.phase.name == state.phase)
+        optimizers = model.optimizers(saved_phase)
+        checkpoint.restore(state, model, optimizers, engine)
 
-def carry_over(old: Mapping[str, Optimizer], new: Mapping[str, Optimizer]) -> None:
-    """Keep optimizer state across phases where the name and the parameters are the same."""
-    for name, optimizer in new.items():
-        before = old.get(name)
-        if before is not None and _parameters(before) == _parameters(optimizer):
-            load_optimizer(optimizer, before.state_dict()["state"])
+    with Interrupt() as interrupt:
+        for stretch in run.stretches(model):
+            if run.step >= stretch.end:
+                continue
+            # Start the phase.
+            phase = stretch.phase
+            model.phase = phase.name
+            before, optimizers = optimizers, model.optimizers(phase)
+            fuse(optimizers)
+            checkpoint.carry_over(before, optimizers)
+            keeper = Keeper(run, model, engine, optimizers, log)
+            if run.step == 0:
+                keeper.save()
+                keeper.preview()
+            if run.step == stretch.first:
+                keeper.with_batches(model.start, stretch)
 
+            # Train.
+            pending: dict[int, dict[str, Tensor]] = {}
+            stream = run.stream(stretch, run.step, engine.device)
+            try:
+                while run.step < stretch.end:
+                    batch = engine.move(next(stream))
+                    progress = run.progress(stretch, engine.device)
+                    in_extra = progress.step >= progress.steps - progress.extra
+                    set_learning_rates(optimizers, run.lr_factor if in_extra else phase.lr(progress.fraction))
+                    pending[run.step + 1] = run_step(model, optimizers, batch, progress, engine)
+                    run.step += 1
 
-def load_optimizer(optimizer: Optimizer, state: dict[Any, Any]) -> None:
-    """Give an optimizer its state; its hyper-parameters stay as the model made them."""
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+                    # Decide together: clocks and signals differ between ranks.
+                    late = time.monotonic() - started > seconds
+                    wishes = [interrupt.asked, late, save_due(run.step), preview_due(run.step)]
+                    stop, late, save, preview = distributed.agree(wishes, engine.device)
+                    save = save or stop or late or run.step == stretch.end
 
+                    # Log; a loss that is no number must never reach a checkpoint.
+                    logged = run.step % settings.log_every == 0 or run.step == run.steps
+                    terms = None
+                    if logged or save or engine.device.type == "cpu":
+                        terms = keeper.fetch(pending)
+                        pending.clear()
+                    if log:
+                        log.step(run.step, phase.name, terms if logged else None, stream.take_waited())
+                    if logged and terms is not None:
+                        keeper.observe(progress, terms)
 
-def _parameters(optimizer: Optimizer) -> list[int]:
-    return [id(p) for group in optimizer.param_groups for p in group["params"]]
+                    # Keep.
+                    if run.step == stretch.end:
+                        keeper.with_batches(model.finish, stretch)
+                    if save:
+                        keeper.save()
+                    if preview or run.step == run.steps:
+                        keeper.preview()
+                    if (stop or late) and run.step < run.steps:
+                        return "stopped" if stop else "time is up"
+            finally:
+                stream.close()
+    return "finished"

@@ -35,6 +35,8 @@ class Dataset(ABC):
         self.root = root
         self.split = split
         self.options = options
+        self.notes: list[str] = []  # what was skipped or decided, in sentences
+        self.licence = ""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -51,6 +53,10 @@ class Dataset(ABC):
     @abstractmethod
     def examples(self, transform: Transform, count: int) -> list[tuple[Batch, Request]]:
         """What previews and evaluation ask of a model: inputs (1, C, H, W) and the request to make of them."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of the names and contents of this data, of both splits."""
 
     @abstractmethod
     def files(self) -> list[Path]:

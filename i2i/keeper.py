@@ -1,0 +1,166 @@
+"""What the loop does beside training: fetch and check losses, save, preview, notice clocks and signals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from i2i import checkpoint, distributed
+from i2i.device import Engine
+from i2i.model import Model, Phase, Progress
+from i2i.plugins import registry
+from i2i.settings import interval
+
+if TYPE_CHECKING:
+    from i2i.log import RunLog
+    from i2i.run import Run, Stretch
+
+
+class NonFinite(FloatingPointError):
+    """A loss is NaN or infinite; `terms` names which."""
+
+    def __init__(self, terms: Mapping[str, float], step: int) -> None:
+        self.terms = dict(terms)
+        self.step = step
+        super().__init__(f"{' and '.join(f'{name} became {value}' for name, value in terms.items())} at step {step:,}")
+
+
+class Due:
+    """Says when something that comes every N steps or every so often is due."""
+
+    def __init__(self, every: str) -> None:
+        self._kind, self._amount = interval(every, "interval")
+        self._last = time.monotonic()
+
+    def __call__(self, step: int) -> bool:
+        """Whether it is due after this step; being due starts the next interval."""
+        if self._kind == "steps":
+            return step % int(self._amount) == 0
+        if time.monotonic() - self._last < self._amount:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+class Interrupt:
+    """Turns the first Ctrl-C or SIGTERM into a wish to stop after the step; a second Ctrl-C ends the process."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupt:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            os._exit(130)
+        self.asked = True
+
+
+class Keeper:
+    """Keeps a phase's results: losses to the log, weights to checkpoints, pictures to previews."""
+
+    def __init__(
+        self, run: Run, model: Model, engine: Engine, optimizers: Mapping[str, Optimizer], log: RunLog | None
+    ) -> None:
+        self.run, self.model, self.engine, self.optimizers, self.log = run, model, engine, optimizers, log
+
+    def fetch(self, pending: Mapping[int, Mapping[str, Tensor]]) -> dict[str, float]:
+        """Fetch the losses of the steps since the last fetch in one transfer; return those of the last step.
+
+        Raises NonFinite at the first that is NaN or infinite. In float16 that is an overflow, which the scaler handles.
+        """
+        keys = [(step, name) for step, terms in pending.items() for name in terms]
+        if not keys:
+            return {}
+        stacked = torch.stack([pending[step][name].double() for step, name in keys])
+        values = dict(zip(keys, distributed.average(stacked).tolist(), strict=True))
+        for step in pending:
+            bad = {name: value for (at, name), value in values.items() if at == step and not math.isfinite(value)}
+            if bad and self.engine.precision != "fp16":
+                raise NonFinite(bad, step)
+        last = max(pending)
+        return {name: value for (step, name), value in values.items() if step == last}
+
+    def observe(self, progress: Progress, terms: dict[str, float]) -> None:
+        """Let plugins see a logged step. An observer that fails is reported and does not stop training."""
+        if self.log is None:
+            return
+        try:
+            registry().manager.hook.step_finished(run=self.run, progress=progress, losses=dict(terms))
+        except Exception as error:
+            self.log.say(f"a plugin's step_finished() failed: {type(error).__name__}: {error}", warning=True)
+
+    def save(self) -> None:
+        """Write a checkpoint and the run's state."""
+        if self.log is not None:
+            with self.log.paused():
+                manifest = self.run.manifest(self.model)
+                path = checkpoint.save(self.run.folder, self.model, manifest, self.optimizers, self.engine)
+                self.run.save_state()
+                self.log.event("checkpoint", phase=self.model.phase)
+                self._saved(path)
+        distributed.barrier()
+
+    def _saved(self, path: Path) -> None:
+        try:
+            registry().manager.hook.checkpoint_saved(run=self.run, bundle=path)
+        except Exception as error:
+            assert self.log is not None
+            self.log.say(f"a plugin's checkpoint_saved() failed: {type(error).__name__}: {error}", warning=True)
+
+    def preview(self) -> None:
+        """Draw the sample sheet and the report. Leaves no trace in the training state."""
+        if self.log is not None and self.run.examples:
+            with self.log.paused(), evaluating(self.model), self.engine.autocast():
+                examples = [(self.engine.move(inputs), request) for inputs, request in self.run.examples]
+                rows = [{k: v.float().cpu() for k, v in row.items()} for row in self.model.preview(examples)]
+                self.log.preview(self.run.step, rows)
+                self.run.report()
+        distributed.barrier()
+
+    def with_batches(self, look: Callable[[Phase, Iterable[Any]], None], stretch: Stretch) -> None:
+        """Let a model look at data at a phase's start or end, if it has overridden the method that does."""
+        name = look.__name__
+        if getattr(type(self.model), name) is getattr(Model, name):
+            return
+        stream = self.run.stream(stretch, self.run.step, self.engine.device)
+        try:
+            with torch.no_grad():
+                look(stretch.phase, (self.engine.move(batch) for batch in itertools.islice(stream, stretch.steps)))
+        finally:
+            stream.close()
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Evaluate without gradients; every module's mode is put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

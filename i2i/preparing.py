@@ -1,0 +1,172 @@
+"""Understand what is to be trained on what, before anything is written: options, data, and runs to go on with."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from i2i import bundle, catalogue, checkpoint, distributed
+from i2i.cards import ModelCard, import_target
+from i2i.data import open_dataset
+from i2i.model import Model
+from i2i.options import Options, build, describe, nearest, read_toml
+from i2i.plugins import load_class, registry
+from i2i.run import CONFIG, Run, read_state
+from i2i.settings import Settings
+
+CHANGEABLE = (  # run options that may differ when a run goes on
+    "device",
+    "precision",
+    "workers",
+    "compile",
+    "time_limit",
+    "checkpoint_every",
+    "preview_every",
+    "log_every",
+)
+
+
+def layers(
+    card: ModelCard, cls: type[Model], given: Mapping[str, Any], config: Path | None
+) -> tuple[Settings, Options, dict[str, Any]]:
+    """Resolve options from their three layers: default (the run's, then the model's), file, flag.
+
+    Returns the run's settings, the model's options and the data options that were given. Raises LookupError for an
+    unknown option, with the nearest.
+    """
+    own = {field.name for field in describe(cls.Options)}
+    run = {field.name for field in describe(Settings)}
+    kinds = [import_target(registry().datasets()[kind].target) for kind in card.kinds if kind in registry().datasets()]
+    of_data = {field.name for kind in kinds for field in describe(kind.Options)} - run
+
+    values: dict[str, Any] = dict(cls.run_defaults)
+    file = read_toml(config) if config else {}
+    if (asked := file.pop("model", card.name)) != card.name:
+        raise ValueError(
+            f"{config} is for the model {asked}, not {card.name}; use: i2i train {asked} --config {config}"
+        )
+    file.pop("data", None)
+    for layer, where in ((file, f"{config}: "), (given, "")):
+        for key, value in layer.items():
+            if key not in own | run | of_data:
+                raise LookupError(f'{where}unknown option "{key}"{nearest(key, own | run | of_data)}')
+            values[key] = value
+    explicit = file.keys() | given.keys()
+    if "resize" in cls.run_defaults and "resize" not in explicit and "image_size" in explicit:
+        # The model's margin for random crops is a ratio: 286 for 256 is 143 for 128.
+        values["resize"] = round(values["image_size"] * cls.run_defaults["resize"] / cls.run_defaults["image_size"])
+    if "crop" in explicit and values["crop"] != "random" and "resize" not in explicit:
+        values.pop("resize", None)
+    where = str(config) if file and not given else ""
+    settings = build(Settings, {k: v for k, v in values.items() if k in run}, where)
+    options = build(cls.Options, {k: v for k, v in values.items() if k in own}, where)
+    return settings, options, {k: v for k, v in values.items() if k in of_data}
+
+
+def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None = None) -> Run:
+    """Understand what is to be trained on what, and check it; write nothing."""
+    card = registry().model(model)
+    cls = load_class(card)
+    settings, options, data_options = layers(card, cls, given, config)
+    run = _open(card, options, settings, data_options, name, catalogue.resolve(name))
+    steps = settings.steps or math.ceil(settings.epochs * len(run.dataset) / settings.batch_size)
+    run.planned = run.steps = steps
+    if settings.batch_size % distributed.ranks_asked():
+        ranks = distributed.ranks_asked()
+        near = max(ranks, round(settings.batch_size / ranks) * ranks)
+        raise ValueError(
+            f"--batch-size {settings.batch_size} cannot be shared by {ranks} processes; use --batch-size {near}"
+        )
+    return run
+
+
+def _open(
+    card: ModelCard, options: Options, settings: Settings, data_options: dict[str, Any], name: str, root: Path
+) -> Run:
+    """Open the data and make the Run of it, without a folder yet."""
+    dataset = open_dataset(root, card.kinds, "train", settings, data_options)
+    held_back = open_dataset(root, (dataset.kind,), "test", settings, data_options)
+    size = (settings.image_size, settings.image_size)
+    return Run(
+        folder=Path(),
+        card=card,
+        options=options,
+        settings=settings,
+        data=name,
+        root=root,
+        kind=dataset.kind,
+        data_options=data_options,
+        dataset=dataset,
+        held_back=held_back if len(held_back) else None,
+        spec=dataclasses.replace(dataset.spec(), image_size=size),
+        planned=0,
+        steps=0,
+    )
+
+
+def reopen(
+    folder: Path, data: str | None, steps: int | None, lr_factor: float | None, changes: Mapping[str, Any]
+) -> tuple[Run, checkpoint.State, Path]:
+    """Open a run to go on with: the run, its newest whole checkpoint's state, and that checkpoint's folder.
+
+    Raises ValueError when the run still runs, is finished (without `steps`), or its data is gone or has changed.
+    """
+    saved = read_state(folder)
+    if saved["state"] == "running":
+        raise ValueError(f"{folder} is being trained by process {saved['pid']} on {saved['host']}; stop that one first")
+    card = registry().model(saved["model"])
+    cls = load_class(card)
+    values = read_toml(folder / CONFIG)
+    for key in changes:
+        if key not in CHANGEABLE:
+            raise LookupError(f'"{key}" cannot change when a run goes on; what can: {", ".join(CHANGEABLE)}')
+    names = {field.name for field in describe(Settings)}
+    own = {field.name for field in describe(cls.Options)}
+    settings = build(Settings, {k: v for k, v in values.items() if k in names} | dict(changes), folder.name)
+    options = build(cls.Options, {k: v for k, v in values.items() if k in own}, folder.name)
+
+    root = catalogue.resolve(data) if data else Path(saved["root"])
+    if not root.is_dir():
+        raise ValueError(
+            f"the data of {folder} is no longer at {root}; say where it is: i2i resume {folder} --data NEW"
+        )
+    run = _open(card, options, settings, saved["data_options"], data or saved["data"], root)
+    if run.dataset.fingerprint() != saved["fingerprint"] and not data:
+        raise ValueError(
+            f"the pictures in {root} have changed since {folder} was started, so it would not go on as it began; "
+            f"put them back, or accept the new ones with: i2i resume {folder} --data {root}"
+        )
+    place = checkpoint.newest(folder)
+    state = checkpoint.read_state(place)
+    if (trained := bundle.read_manifest(place).spec) != run.spec:
+        raise ValueError(f"{root} does not fit what {folder} was trained on: it has {run.spec}, the run {trained}")
+    run.folder, run.step, run.started = folder, state.step, saved["started"]
+    run.planned, run.steps, run.lr_factor = saved["planned"], saved["steps"], saved["lr_factor"]
+    run.figures = saved["figures"]
+    _extend(run, steps, lr_factor)
+    return run, state, place
+
+
+def _extend(run: Run, steps: int | None, lr_factor: float | None) -> None:
+    finished = run.step >= run.steps
+    if steps is None:
+        if finished:
+            raise ValueError(
+                f"{run.folder} is finished: it has done its {run.steps:,} steps; "
+                f"to train it further: i2i resume {run.folder} --steps {run.steps * 3 // 2}"
+            )
+        if lr_factor is not None:
+            raise ValueError("--lr-factor is for the steps added to a finished run; give --steps too")
+        return
+    if not finished:
+        raise ValueError(
+            f"{run.folder} is at step {run.step:,} of {run.steps:,}; --steps extends a finished run only. "
+            f"Go on first with: i2i resume {run.folder}"
+        )
+    if steps <= run.steps:
+        raise ValueError(f"--steps {steps} is not beyond the {run.steps:,} steps done; give the new total")
+    run.steps = steps
+    run.lr_factor = 0.1 if lr_factor is None else lr_factor

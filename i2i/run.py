@@ -1,0 +1,294 @@
+"""A run: what is trained on what, how far it is, and the folder that says so.
+
+config.toml       every option, resolved; `i2i train --config` reads it back
+run.json          state, step, figures; rewritten as the run goes on
+data.json         what the data was: kind, fingerprint, held-back files
+environment.json  versions and devices
+log.jsonl, tensorboard/, previews/, report.html
+checkpoints/last, checkpoints/previous
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomli_w
+
+from i2i.options import Options, read_toml, to_plain
+from i2i.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from i2i.bundle import Manifest
+    from i2i.cards import ModelCard
+    from i2i.data import Stream
+    from i2i.data.dataset import Dataset
+    from i2i.model import Model, Phase, Progress
+    from i2i.spec import DataSpec
+
+STATE = "run.json"
+CONFIG = "config.toml"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A phase laid out in a run: where it begins, how long it is, at which sizes."""
+
+    phase: Phase
+    first: int  # step of the run
+    steps: int
+    extra: int  # how many of the steps were added to a finished run
+    batch_size: int  # global
+    first_sample: int  # samples that the phases before it take
+    image_size: tuple[int, int]  # (H, W)
+
+    @property
+    def end(self) -> int:
+        """The run's step at which the phase is done."""
+        return self.first + self.steps
+
+
+def plan(phases: Sequence[Phase], settings: Settings, steps: int, extra: int = 0) -> list[Stretch]:
+    """Divide `steps` among phases by their shares; `extra` more belong to the last one.
+
+    Raises ValueError when a phase would get no step.
+    """
+    total = sum(phase.share for phase in phases)
+    stretches: list[Stretch] = []
+    first, share, samples = 0, 0.0, 0
+    for index, phase in enumerate(phases):
+        share += phase.share
+        last = index + 1 == len(phases)
+        own = (steps if last else round(steps * share / total)) - first
+        if own < 1:
+            raise ValueError(f'{steps} steps leave none for the phase "{phase.name}"; use --steps {len(phases) * 10}')
+        own += extra if last else 0
+        batch_size = phase.batch_size or settings.batch_size
+        size = phase.image_size or round(settings.image_size * phase.image_scale)
+        height, width = (size, size) if isinstance(size, int) else size
+        stretches.append(Stretch(phase, first, own, extra if last else 0, batch_size, samples, (height, width)))
+        first += own
+        samples += own * batch_size
+    return stretches
+
+
+@dataclass
+class Run:
+    """Everything that stays the same through a run, and how far it is."""
+
+    folder: Path
+    card: ModelCard
+    options: Options
+    settings: Settings
+    data: str  # as it was typed
+    root: Path
+    kind: str
+    data_options: dict[str, Any]
+    dataset: Dataset
+    held_back: Dataset | None
+    spec: DataSpec
+    planned: int  # steps the run was started for
+    steps: int  # steps it has now: more when it was extended
+    lr_factor: float = 1.0  # learning rate of the added steps
+    step: int = 0
+    state: str = "running"
+    started: float = field(default_factory=time.time)
+    figures: dict[str, float] = field(default_factory=dict)
+    examples: list[tuple[dict[str, Any], Any]] = field(default_factory=list)  # of the sample sheet
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def steps_per_epoch(self) -> float:
+        """Batches in a pass over the data."""
+        return len(self.dataset) / self.settings.batch_size
+
+    def stretches(self, model: Model) -> list[Stretch]:
+        """The model's phases laid out over the run's steps."""
+        return plan(model.phases(), self.settings, self.planned, self.steps - self.planned)
+
+    def stream(self, stretch: Stretch, step: int, device: torch.device) -> Stream:
+        """The endless batches of a phase from a step of the run on, this rank's slice."""
+        from i2i import distributed
+        from i2i.data import Stream
+        from i2i.data.transforms import train_transform
+
+        return Stream(
+            self.dataset,
+            train_transform(self.settings, stretch.image_size, self.spec.value_range),
+            seed=self.settings.seed,
+            batch_size=stretch.batch_size,
+            first=stretch.first_sample + (step - stretch.first) * stretch.batch_size,
+            rank=distributed.rank(),
+            ranks=distributed.ranks(),
+            workers=self.settings.workers,
+            pin_memory=device.type == "cuda",
+        )
+
+    def progress(self, stretch: Stretch, device: torch.device) -> Progress:
+        """Where the next step stands."""
+        from i2i import distributed
+        from i2i.model import Progress
+
+        return Progress(
+            stretch.phase,
+            self.step - stretch.first,
+            stretch.steps,
+            stretch.extra,
+            run_step=self.step,
+            seed=self.settings.seed,
+            rank=distributed.rank(),
+            ranks=distributed.ranks(),
+            device=device,
+        )
+
+    def manifest(self, model: Model) -> Manifest:
+        """What a bundle of the model as it is now says of itself."""
+        from i2i import bundle
+
+        data = {"name": self.data, "kind": self.kind, "resize": self.settings.resize, "crop": self.settings.crop}
+        return bundle.describe(
+            self.card.name, model, data=data, licence=self.dataset.licence, step=self.step, figures=self.figures
+        )
+
+    def report(self) -> None:
+        """Write report.html anew."""
+        from i2i import report
+
+        report.write(self.folder)
+
+    def save_state(self) -> None:
+        """Rewrite run.json."""
+        values = {
+            "format": 1,
+            "model": self.card.name,
+            "data": self.data,
+            "root": str(self.root.resolve()),
+            "kind": self.kind,
+            "data_options": self.data_options,
+            "fingerprint": self.dataset.fingerprint(),
+            "state": self.state,
+            "step": self.step,
+            "steps": self.steps,
+            "planned": self.planned,
+            "lr_factor": self.lr_factor,
+            "started": self.started,
+            "updated": time.time(),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "figures": self.figures,
+        }
+        write_text(self.folder / STATE, json.dumps(values, indent=1) + "\n")
+
+    def data_record(self) -> dict[str, Any]:
+        """What data.json says: where the data was, what it was, and what is held back."""
+        return {
+            "data": self.data,
+            "root": str(self.root.resolve()),
+            "kind": self.kind,
+            "fingerprint": self.dataset.fingerprint(),
+            "licence": self.dataset.licence,
+            "spec": self.spec.to_json(),
+            "notes": list(self.dataset.notes),
+            "train": [path.as_posix() for path in self.dataset.files()],
+            "held_back": [path.as_posix() for path in self.held_back.files()] if self.held_back else [],
+        }
+
+    def describe_data(self) -> list[str]:
+        """What the data is, in lines for a person."""
+        held_back = f"{len(self.held_back.files()):,} held back" if self.held_back else "none held back"
+        between = f", {' and '.join(self.spec.domains)}" if self.spec.domains else ""
+        first = f"{self.data}: {self.kind}, {len(self.dataset.files()):,} pictures to train on, {held_back}{between}"
+        return [first, *self.dataset.notes]
+
+    def save_config(self) -> None:
+        """Write config.toml: the resolved options in one flat table."""
+        values: dict[str, Any] = {"model": self.card.name, "data": self.data}
+        values |= to_plain(self.settings) | self.data_options | to_plain(self.options) | {"steps": self.planned}
+        values.pop("name", None)  # it is the folder's; a second run from this file gets one of its own
+        write_text(self.folder / CONFIG, tomli_w.dumps(values))
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Read run.json; a run whose process is gone counts as stopped.
+
+    Raises ValueError when the folder is no run.
+    """
+    path = folder / STATE
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{folder} is not a run: it holds no {STATE}; i2i runs lists the runs here") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(state, dict) or not isinstance(state.get("model"), str):
+        raise ValueError(f"{path} is damaged: it names no model")
+    if state.get("state") == "running" and not is_alive(state):
+        state["state"] = "killed"
+    return state
+
+
+def is_alive(state: dict[str, Any]) -> bool:
+    """Whether the process that wrote this state still runs; on another host we cannot know and say yes for an hour."""
+    if state.get("host") != socket.gethostname():
+        return time.time() - float(state.get("updated", 0)) < 3600
+    try:
+        os.kill(int(state.get("pid", 0)), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return int(state.get("pid", 0)) != os.getpid()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a run's config.toml."""
+    return read_toml(folder / CONFIG)
+
+
+def make_folder(settings: Settings, default: str) -> Path:
+    """Make a new run folder. Raises FileExistsError when --name is taken; a default name gets a number instead."""
+    if settings.name:
+        folder = settings.out / settings.name
+        if Path(settings.name).name != settings.name or settings.name in (".", ".."):
+            raise ValueError(
+                f"--name {settings.name} is no folder name; use --out for the place and --name for the name"
+            )
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise ValueError(
+                f"{folder} is there already; go on with: i2i resume {folder}, or choose another --name"
+            ) from None
+        return folder
+    base = re.sub(r"[^\w.-]+", "-", default).strip("-.") or "run"
+    for number in range(1, 100_000):
+        folder = settings.out / (base if number == 1 else f"{base}-{number}")
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"{settings.out} is full of runs named {base}; choose another --name")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it there, so that a reader sees the old or the new one whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,184 @@
+"""Start and resume runs: from a model's name and a folder of pictures to a run folder with a trained bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from i2i import bundle, checkpoint, distributed, environment
+from i2i.data.transforms import eval_transform
+from i2i.device import Engine, choose_device, choose_precision, compile_networks, configure
+from i2i.keeper import NonFinite
+from i2i.log import RunLog, cut
+from i2i.loop import fit
+from i2i.model import Model, mix
+from i2i.plugins import load_class
+from i2i.preparing import prepare, reopen
+from i2i.run import Run, make_folder, plan, write_text
+
+PREVIEW_EXAMPLES = 6  # rows of the sample sheet
+
+
+class Stopped(RuntimeError):
+    """Training ended before its last step; the message says why, what is kept and how to go on."""
+
+
+def train(model: str, data: str | Path, *, config: Path | str | None = None, **options: Any) -> Path:
+    """Train a model on a data set and return the run's folder, which `i2i.load` reads.
+
+    `data` is a folder or a name of the catalogue. Options are those of `i2i train MODEL --help`, with underscores.
+    Raises LookupError for an unknown model, data set or option, ValueError for a bad value or unusable data,
+    Stopped when a loss stops being a number or nothing can be written, KeyboardInterrupt after Ctrl-C has been
+    honoured.
+    """
+    run = prepare(model, str(data), options, Path(config) if config else None)
+    start(run)
+    return run.folder
+
+
+def resume(
+    run: Path | str,
+    *,
+    data: Path | str | None = None,
+    steps: int | None = None,
+    lr_factor: float | None = None,
+    **changes: Any,
+) -> Path:
+    """Go on with a run from its newest whole checkpoint, exactly where it stood, and return its folder.
+
+    `data` names the data's new place; `steps`, a new total, extends a finished run at a constant learning rate of
+    `lr_factor` (0.1) times its own. `changes` may be device, precision, workers, compile, time_limit,
+    checkpoint_every, preview_every and log_every. Raises as `train` does.
+    """
+    opened, state, place = reopen(Path(run), str(data) if data else None, steps, lr_factor, changes)
+    start(opened, state, place)
+    return opened.folder
+
+
+def start(run: Run, state: checkpoint.State | None = None, place: Path | None = None, quiet: bool = False) -> None:
+    """Train an opened run; a resumed one comes with its checkpoint's state and folder. Raises as `train` does."""
+    device = distributed.setup(choose_device(run.settings.device))
+    configure(device, run.settings.deterministic)
+    model = make_model(run)
+    engine = Engine(device, choose_precision(run.settings.precision, device, model))
+    run.settings = dataclasses.replace(run.settings, device=device.type, precision=engine.precision)
+    engine.place(model)
+    if state is not None and place is not None:
+        torch.set_num_threads(state.threads)  # another number adds up in another order
+        bundle.read_weights(model, place)
+    distributed.broadcast_(model.state_dict().values())
+    if run.settings.compile:
+        compile_networks(model)
+
+    log = _begin(run, model, engine, state, quiet) if distributed.rank() == 0 else None
+    ended = "failed"
+    try:
+        ended = fit(run, model, engine, log, state)
+    except NonFinite as error:
+        raise Stopped(f"{error}. {_kept(run)} {_advice(run, engine)}") from error
+    except FloatingPointError as error:
+        raise Stopped(f"{error}. {_kept(run)}") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Stopped(f"Nothing more can be written to {run.folder}: {reason}. {_kept(run)}") from error
+    finally:
+        if log is not None:
+            _end(run, log, ended)
+        distributed.shutdown()
+    if ended == "stopped":
+        raise KeyboardInterrupt
+
+
+def make_model(run: Run) -> Model:
+    """Build the run's model with its seeded first weights, or those of `--init`."""
+    torch.manual_seed(mix(run.settings.seed))
+    model: Model = load_class(run.card)(run.options, run.spec)
+    plan(model.phases(), run.settings, run.planned)  # refuses too few steps before anything is written
+    if run.settings.init is not None:
+        folder = bundle.resolve(run.settings.init)
+        if (other := bundle.read_manifest(folder).model) != run.card.name:
+            raise ValueError(f"--init {run.settings.init} is a {other}, this run trains a {run.card.name}")
+        bundle.read_weights(model, folder)
+    return model
+
+
+def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | None, quiet: bool) -> RunLog:
+    """Make or reopen the run's folder, write what it was started with, and say so."""
+    settings = run.settings
+    if state is None:
+        run.folder = make_folder(settings, f"{run.card.name}-{run.root.name}")
+        run.save_config()
+    else:
+        cut(run.folder, run.step)
+    write_text(run.folder / "environment.json", json.dumps(environment.describe(), indent=1) + "\n")
+    write_text(run.folder / "data.json", json.dumps(run.data_record(), indent=1, ensure_ascii=False) + "\n")
+    run.state = "running"
+    run.save_state()
+    log = RunLog(
+        run.folder,
+        steps=run.steps,
+        batch_size=settings.batch_size,
+        steps_per_epoch=run.steps_per_epoch(),
+        first_step=run.step,
+        quiet=quiet,
+    )
+    shown = run.held_back or run.dataset
+    transform = eval_transform(settings, run.spec.image_size, run.spec.value_range)
+    run.examples = shown.examples(transform, PREVIEW_EXAMPLES)
+
+    weights = sum(p.numel() for p in model.parameters())
+    ranks = f", {settings.batch_size // distributed.ranks()} on each of {distributed.ranks()}" * (
+        distributed.ranks() > 1
+    )
+    log.say(f"{run.card.name}: {weights / 1e6:.1f} million weights, on {engine.device.type} in {engine.precision}")
+    for note in run.describe_data():
+        log.say(note)
+    log.say(
+        f"{run.steps:,} steps of {settings.batch_size} at {settings.image_size} px{ranks}, "
+        f"{run.steps / run.steps_per_epoch():.1f} passes over the data"
+    )
+    if state is not None:
+        added = f", {run.steps - run.planned:,} of them added at {run.lr_factor:g} times the learning rate"
+        log.say(f"going on from step {run.step:,} of {run.steps:,}{added * (run.steps > run.planned)}")
+    log.say(f"writing to {run.folder} (pictures in previews/, curves in report.html)")
+    return log
+
+
+def _end(run: Run, log: RunLog, ended: str) -> None:
+    """Write the run's last state and say how it ended; whatever fails here must not hide why it ended."""
+    run.state = "stopped" if ended == "time is up" else ended
+    try:
+        if ended == "finished":
+            log.say(f"finished {run.steps:,} steps; the model is {run.folder}, the report {run.folder / 'report.html'}")
+        elif ended != "failed":
+            why = "time is up" if ended == "time is up" else "stopped"
+            log.say(f"{why} at step {run.step:,} of {run.steps:,}, saved; go on with: i2i resume {run.folder}")
+        log.close()
+        run.save_state()
+        run.report()
+    except OSError as error:
+        if ended != "failed":
+            raise Stopped(f"{run.folder} could not be completed: {error}. {_kept(run)}") from error
+
+
+def _kept(run: Run) -> str:
+    """Say what is safe after a failure."""
+    try:
+        place = checkpoint.newest(run.folder)
+    except bundle.BadBundle:
+        return "No checkpoint had been written."
+    step = bundle.read_manifest(place).step
+    return (
+        f"The state of step {step:,} is kept as {place}; nothing later was saved. Go on with: i2i resume {run.folder}"
+    )
+
+
+def _advice(run: Run, engine: Engine) -> str:
+    """Say what to change after a loss stopped being a number."""
+    if engine.precision in ("bf16", "fp16"):
+        return "with --precision fp32."
+    return "or start again with a lower learning rate: --lr."
