@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from i2i.status import Pace, StatusLine, duration, summary
+from i2i.status import Pace, StatusLine, duration, rate, summary
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,8 +134,7 @@ class RunLog:
         seconds, waiting, left = self._pace.step_seconds, self._pace.waiting, self._pace.left(self.steps - step)
         parts = [(0, f"step {step:,}/{self.steps:,}"), (5, f"epoch {step / self.steps_per_epoch:.1f}")]
         if seconds is not None and waiting is not None:
-            rate = self.batch_size / seconds
-            parts.append((2, f"{rate:,.0f} images/s" if rate >= 100 else f"{rate:.3g} images/s"))
+            parts.append((2, f"{rate(self.batch_size / seconds)} images/s"))
             parts.append((4, f"waiting {waiting:.0%}"))
         if step < self.steps:
             parts.append((1, "ETA soon" if left is None else f"ETA {duration(left)}"))

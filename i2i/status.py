@@ -191,6 +191,11 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size < 100 else f"{value:.0f}" if size < 10_000 else f"{value:.1e}"
 
 
+def rate(value: float) -> str:
+    """Write images a second: `0.41`, `8.3`, `1,204`."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def duration(seconds: float) -> str:
     """Write a time as people do: `42 s`, `6 min 12 s`, `3 h 05 min`, `2 d 4 h`."""
     whole = max(round(seconds), 0)
