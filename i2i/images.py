@@ -11,13 +11,14 @@ import struct
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import PIL.Image
 import PIL.ImageCms
 
-from i2i import metadata
+from i2i import metadata, png
+from i2i.encoding import write as write
 from i2i.picture import Array as Array
 from i2i.picture import Header as Header
 from i2i.picture import Metadata as Metadata
@@ -82,7 +83,7 @@ def header(path: Path | str) -> Header:
                 return _pnm_header(start, maxval[1])
             file.seek(0)
             with PIL.Image.open(file) as image:
-                return _header(image, start, path)
+                return pillow_header(image, file, path)
     except Unreadable:
         raise
     except (*_BROKEN, PIL.Image.DecompressionBombError) as error:
@@ -102,8 +103,8 @@ def decode(data: bytes, path: Path | str = "the picture") -> Picture:
         frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         image.load()
         orientation = image.getexif().get(metadata.ORIENTATION, 1)
-        if image.format == "PNG" and data[24] == 16:
-            pixels, alpha = _wide_png(data, image)
+        if png.is_wide(data):
+            pixels, alpha = png.decode(data)
             profile = image.info.get("icc_profile")
         else:
             pixels, alpha, profile = from_pillow(image)
@@ -147,22 +148,6 @@ def _to_rgb(image: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def _wide_png(data: bytes, image: PIL.Image.Image) -> tuple[Array, Array | None]:
-    import cv2
-
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
-        raise ValueError("PNG data is damaged")
-    kind = data[25]
-    if kind in (0, 4):  # gray, gray with alpha; OpenCV gives the latter as BGRA
-        gray = values if values.ndim == 2 else values[..., 0]
-        return np.array(gray)[..., None], np.array(values[..., 3]) if values.ndim == 3 and values.shape[
-            2
-        ] == 4 else None
-    alpha = np.array(values[..., 3]) if values.shape[2] == 4 else None
-    return np.ascontiguousarray(values[..., 2::-1]), alpha
-
-
 def _wide_pnm(data: bytes) -> tuple[int, re.Match[bytes]] | None:
     """The header of a binary PGM or PPM of more than 8 bits, which Pillow would rescale: (maxval, match)."""
     comment = rb"(?:\s|#[^\n]*\n)+"
@@ -186,39 +171,32 @@ def _read_pnm(data: bytes) -> Picture:
     return Picture(values.reshape(shape).astype(np.uint16), None, "PPM", Metadata(maxval=maxval))
 
 
-def _header(image: PIL.Image.Image, start: bytes, path: Path) -> Header:
+def pillow_header(image: PIL.Image.Image, file: IO[bytes], path: Path) -> Header:
+    """The header of a file that Pillow has opened."""
     guard(image.height, image.width, path)
     height, width = image.height, image.width
-    if _orientation(image) in (5, 6, 7, 8):
+    if _orientation(image, file) in (5, 6, 7, 8):
         height, width = width, height
-    mode = image.mode
-    wide_png = image.format == "PNG" and start[24] == 16
-    depth = 16 if wide_png or mode.startswith("I") else 32 if mode == "F" else 8
-    if wide_png and mode != "I;16":
-        mode += ";16"
+    mode, gray = image.mode, image.mode in _GRAY
+    depth = 16 if mode.startswith("I") else 32 if mode == "F" else 8
+    if image.format == "PNG":
+        place = file.tell()
+        file.seek(0)
+        start = file.read(32)
+        file.seek(place)
+        if png.is_wide(start):
+            depth, gray = 16, png.is_gray(start)
+            mode = "I;16" if mode == "I;16" else mode.replace("RGB", "L") + ";16" if gray else mode + ";16"
     name = "JPEG" if image.format == "MPO" else image.format or ""
     alpha = image.mode in _ALPHA or "transparency" in image.info
-    return Header(height, width, 1 if image.mode in _GRAY else 3, depth, mode, name, alpha)
+    return Header(height, width, 1 if gray else 3, depth, mode, name, alpha)
 
 
-def _orientation(image: PIL.Image.Image) -> int:
+def _orientation(image: PIL.Image.Image, file: IO[bytes]) -> int:
     """The orientation, which Pillow finds in a PNG only by decoding it all: that is done only where there is one."""
-    if image.format == "PNG" and "exif" not in image.info and image.fp is not None:
-        place = image.fp.tell()
-        names = set(_chunks(image.fp))
-        image.fp.seek(place)
-        if not names & {b"eXIf", b"iTXt", b"tEXt", b"zTXt"}:
-            return 1
+    if image.format == "PNG" and "exif" not in image.info and not png.may_be_turned(file):
+        return 1
     return int(image.getexif().get(metadata.ORIENTATION, 1))
-
-
-def _chunks(file: Any) -> list[bytes]:
-    file.seek(8)
-    names = []
-    while len(head := file.read(8)) == 8:
-        names.append(head[4:])
-        file.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
-    return names
 
 
 def is_tiff(start: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Reading and writing TIFF: any depth and number of channels, with geo tags, through tifffile; the rest by Pillow."""
+"""Reading TIFF: any depth and number of channels, with geo tags, through tifffile; the rest by Pillow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MAX_CHANNELS = 12  # a third axis without a name is channels up to here, and pag
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of alpha
 NODATA, GEO_TAGS = 42113, (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 TEXT_TAGS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
+EXIF_FOLDERS = (0x8769, 0x8825)  # EXIF, GPS
 OTHER_TAGS = (33723, 34377)  # IPTC, Photoshop
 
 
@@ -27,6 +28,7 @@ class Tags:
 
     layout: str = "YXS"  # YXS: channels interleaved; SYX: in planes; CYX: in pages
     compressed: bool = False
+    photometric: int = 1
     alpha: int = UNASSOCIATED
     alpha_index: int = -1
     tags: tuple[tuple[int, int, int, Any, bool], ...] = ()  # as tifffile writes them
@@ -71,7 +73,7 @@ def header(file: IO[bytes], path: Path) -> Header:
         if not _plain(layout.page):
             file.seek(0)
             with PIL.Image.open(file) as image:
-                told = images._header(image, b"", path)
+                told = images.pillow_header(image, file, path)
             return replace(told, height=height, width=width, format="TIFF")
         alpha = layout.alpha_index >= 0
         channels = layout.samples - alpha
@@ -94,7 +96,7 @@ def read(data: bytes, path: Path) -> Picture:
             with PIL.Image.open(io.BytesIO(data)) as image:
                 image.load()  # and turns it upright
                 pixels, alpha, profile = images.from_pillow(image)
-                kept = replace(metadata.gather(image, pixels.shape[:2]), exif=None, icc=profile)
+                kept = replace(metadata.gather(image, pixels.shape[:2]), exif=tags_to_exif(page, data), icc=profile)
             tags = _tags(page, "YXS", -1)
             return Picture(pixels, alpha, "TIFF", replace(kept, tiff=tags, nodata=_nodata(page)), notes)
         if layout.axes[0] in "SC":
@@ -107,6 +109,8 @@ def read(data: bytes, path: Path) -> Picture:
         if int(page.photometric) == 0 and values.dtype.kind == "u":  # min is white
             values = np.iinfo(values.dtype).max - values
         kept = Metadata(
+            exif=tags_to_exif(page, data),
+            dpi=_dpi(page),
             icc=_value(page, 34675),
             xmp=metadata.upright_xmp(_value(page, 700)) if isinstance(_value(page, 700), bytes) else None,
             tiff=_tags(page, layout.axes, index),
@@ -212,8 +216,33 @@ def _tags(page: Any, layout: str, alpha_index: int) -> Tags:
     return Tags(
         layout={"YX": "YXS", "YXC": "YXS"}.get(layout, layout),
         compressed=int(page.compression) != 1,
+        photometric=int(page.photometric),
         alpha=next((int(kind) for kind in page.extrasamples if int(kind) in (1, 2)), UNASSOCIATED),
         alpha_index=alpha_index,
         tags=tuple(kept),
         resolution=resolution,
     )
+
+
+def _dpi(page: Any) -> tuple[float, float] | None:
+    unit = {2: 1.0, 3: 2.54}.get(int(_value(page, 296) or 2))
+    try:
+        (x, by_x), (y, by_y) = _value(page, 282), _value(page, 283)
+        return (unit * x / by_x, unit * y / by_y) if unit and x and y else None
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def tags_to_exif(page: Any, data: bytes) -> bytes | None:
+    """Gather what a TIFF says of camera, author and place as an EXIF structure."""
+    exif = PIL.Image.Exif()
+    for code in TEXT_TAGS:
+        if isinstance(value := _value(page, code), str) and len(value) < 10_000:  # longer is OME-XML, say
+            exif[code] = value
+    if any(code in page.tags for code in EXIF_FOLDERS) and data[2:4] in (b"*\0", b"\0*"):  # not in a BigTIFF
+        whole = PIL.Image.Exif()
+        whole.load_from_fp(io.BytesIO(data))
+        for code in EXIF_FOLDERS:
+            if folder := dict(whole.get_ifd(code)):
+                exif[code] = folder
+    return exif.tobytes().removeprefix(b"Exif\0\0") if len(exif) else None
