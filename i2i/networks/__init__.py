@@ -1,0 +1,30 @@
+"""Networks that plugins build on: generators, discriminators, and what training keeps beside them."""
+
+from __future__ import annotations
+
+from i2i.networks.frozen import Frozen
+from i2i.networks.initialisation import initialise
+from i2i.networks.layers import normalisation, stage, upsampling
+from i2i.networks.multiscale import MultiScaleDiscriminator
+from i2i.networks.padding import Pad, pad
+from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
+from i2i.networks.pool import ImagePool
+from i2i.networks.resnet import ResidualBlock, ResNetGenerator
+from i2i.networks.unet import UNet
+
+__all__ = [
+    "Frozen",
+    "ImagePool",
+    "MultiScaleDiscriminator",
+    "Pad",
+    "PatchDiscriminator",
+    "PixelDiscriminator",
+    "ResNetGenerator",
+    "ResidualBlock",
+    "UNet",
+    "initialise",
+    "normalisation",
+    "pad",
+    "stage",
+    "upsampling",
+]

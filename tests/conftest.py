@@ -1,0 +1,57 @@
+"""What several test files share: the golden numbers and the rule that fills their tensors."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Golden:
+    """Numbers of the reference implementations, and tensors filled by integer arithmetic alone."""
+
+    def load(self, name: str) -> dict[str, Any]:
+        return json.loads((Path(__file__).parent / "golden" / f"{name}.json").read_text())
+
+    def fill(self, rows: list[Any]) -> dict[str, Any]:
+        """Make a reference state dict of rows [number, key, shape, kind]."""
+        import torch
+
+        state = {}
+        for number, key, shape, kind in rows:
+            j = torch.arange(math.prod(shape), dtype=torch.int64)
+            u = 2 * ((7919 * j * j + 104729 * j + 1299709 * number) % 1000003).double() / 1000003 - 1
+            scale, offset = {"matrix": (math.sqrt(3 * shape[0] / len(j)), 0), "one_plus": (0.1, 1), "small": (0.1, 0)}[
+                kind
+            ]
+            state[key] = (offset + scale * u).view(shape)
+        return state
+
+    def wave(self, shape: list[int]) -> Any:
+        """Make the common input."""
+        import torch
+
+        return torch.sin(0.01 * torch.arange(math.prod(shape), dtype=torch.float64)).view(shape)
+
+    def check(self, output: Any, expected: dict[str, Any], tolerance: float = 1e-9) -> None:
+        assert list(output.shape) == expected["shape"]
+        flat = output.flatten().double()
+        figures = {
+            "mean": flat.mean(),
+            "std": flat.std(correction=0),
+            "min": flat.min(),
+            "max": flat.max(),
+            "l1": flat.abs().mean(),
+        }
+        for name, value in figures.items():
+            assert value.item() == pytest.approx(expected[name], abs=tolerance), name
+        for index, value in expected["samples"]:
+            assert flat[index].item() == pytest.approx(value, abs=tolerance), index
+
+
+@pytest.fixture(scope="session")
+def golden() -> Golden:
+    return Golden()
