@@ -97,12 +97,6 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> str:
     return ""
 
 
-def _announced(manager: pluggy.PluginManager, hook: str, module: Any) -> list[Any]:
-    """What one plugin alone returns from a hook."""
-    others = [plugin for plugin in manager.get_plugins() if plugin is not module]
-    return [item for items in manager.subset_hook_caller(hook, others)() for item in items]
-
-
 class Registry:
     """All plugins that loaded, and the reasons of those that did not."""
 
@@ -142,21 +136,29 @@ class Registry:
     def _failing(self, module: Any) -> str:
         for hook in ("models", "datasets", "catalogue", "metrics"):
             try:
-                _announced(self.manager, hook, module)
+                self.announced(hook, module)
             except Exception as error:
                 return f"its {hook}() hook failed: {type(error).__name__}: {error}"
         return ""
 
     def _taken_name(self, module: Any) -> str:
-        mine = {card.name for card in _announced(self.manager, "models", module)}
+        mine = {card.name for card in self.announced("models", module)}
         taken = {
-            card.name
-            for other in self.manager.get_plugins() - {module}
-            for card in _announced(self.manager, "models", other)
+            card.name for other in self.manager.get_plugins() - {module} for card in self.announced("models", other)
         }
         if both := mine & taken:
             return f'its model "{min(both)}" is also announced by another plugin; disable one with I2I_DISABLE_PLUGINS'
         return ""
+
+    def call_one(self, hook: str, module: Any, **arguments: Any) -> list[Any]:
+        """Call a hook of one plugin alone; return its results."""
+        others = [plugin for plugin in self.manager.get_plugins() if plugin is not module]
+        results: list[Any] = self.manager.subset_hook_caller(hook, others)(**arguments)
+        return results
+
+    def announced(self, hook: str, module: Any) -> list[Any]:
+        """The cards that one plugin alone announces."""
+        return [item for items in self.call_one(hook, module) for item in items]
 
     def models(self) -> dict[str, ModelCard]:
         """Every installed model by name, sorted."""
@@ -192,7 +194,7 @@ class Registry:
             module = self.manager.get_plugin(plugin.name)
             if module is None:
                 continue
-            if any(card.name == name for card in _announced(self.manager, "models", module)):
+            if any(card.name == name for card in self.announced("models", module)):
                 return plugin
         return Plugin("", "", "", "")
 

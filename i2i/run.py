@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tomli_w
-
 from i2i.options import Options, read_toml, to_plain
 from i2i.settings import Settings
 
@@ -212,12 +210,12 @@ class Run:
         first = f"{self.data}: {self.kind}, {len(self.dataset.files()):,} pictures to train on, {held_back}{between}"
         return [first, *self.dataset.notes]
 
-    def save_config(self) -> None:
-        """Write config.toml: the resolved options in one flat table."""
+    def config(self) -> dict[str, Any]:
+        """Every option, resolved, in one flat table; the name is left out: it is the folder's."""
         values: dict[str, Any] = {"model": self.card.name, "data": self.data}
         values |= to_plain(self.settings) | self.data_options | to_plain(self.options) | {"steps": self.planned}
-        values.pop("name", None)  # it is the folder's; a second run from this file gets one of its own
-        write_text(self.folder / CONFIG, tomli_w.dumps(values))
+        values.pop("name", None)
+        return values
 
 
 def read_state(folder: Path) -> dict[str, Any]:

@@ -7,24 +7,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 import torch
 
 from i2i import bundle, checkpoint, distributed, environment
 from i2i.data.transforms import eval_transform
 from i2i.device import Engine, choose_device, choose_precision, compile_networks, configure
+from i2i.errors import Stopped
 from i2i.keeper import NonFinite
 from i2i.log import RunLog, cut
 from i2i.loop import fit
 from i2i.model import Model, mix
 from i2i.plugins import load_class
 from i2i.preparing import prepare, reopen
-from i2i.run import Run, make_folder, plan, write_text
+from i2i.run import CONFIG, Run, make_folder, plan, write_text
 
 PREVIEW_EXAMPLES = 6  # rows of the sample sheet
-
-
-class Stopped(RuntimeError):
-    """Training ended before its last step; the message says why, what is kept and how to go on."""
 
 
 def train(model: str, data: str | Path, *, config: Path | str | None = None, **options: Any) -> Path:
@@ -111,7 +109,7 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
     settings = run.settings
     if state is None:
         run.folder = make_folder(settings, f"{run.card.name}-{run.root.name}")
-        run.save_config()
+        write_text(run.folder / CONFIG, tomli_w.dumps(run.config()))
     else:
         cut(run.folder, run.step)
     write_text(run.folder / "environment.json", json.dumps(environment.describe(), indent=1) + "\n")

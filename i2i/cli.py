@@ -1,0 +1,89 @@
+"""The `i2i` command. Commands live in `i2i.commands`, one file each; none of them imports torch before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import import_module
+
+import typer
+
+from i2i.errors import Stopped
+from i2i.plugins import registry
+
+COMMANDS = ("train", "resume", "translate", "data", "models", "runs", "plugins", "doctor")
+
+
+def version(wanted: bool) -> None:
+    """Print the version and end, when asked to."""
+    if wanted:
+        from i2i import __version__
+
+        print(f"i2i {__version__}")
+        raise typer.Exit
+
+
+def make_app() -> typer.Typer:
+    """Build the command line: core's commands, then those of plugins."""
+    app = typer.Typer(
+        name="i2i",
+        help="Translate pictures from one domain to another, with models trained on your own pictures.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="A full traceback of any error: add --debug.",
+    )
+
+    @app.callback()
+    def root(
+        version: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version."),
+    ) -> None:
+        pass
+
+    for name in COMMANDS:
+        import_module(f"i2i.commands.{name}").register(app)
+    for plugin, module in registry().manager.list_name_plugin():
+        try:
+            registry().call_one("commands", module, app=app)
+        except Exception as error:
+            print(f"The commands of plugin {plugin} are missing: {type(error).__name__}: {error}", file=sys.stderr)
+    return app
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and end the process: 0 all good, 1 some failed, 2 wrong usage, 130 stopped."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments or bool(os.environ.get("I2I_DEBUG"))
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        make_app()(args=arguments, prog_name="i2i")
+    except Exception as error:
+        code = exit_code(error)
+        if debug or code is None:
+            traceback.print_exc()
+        if code is None:
+            print(
+                "This is a fault in i2i or a plugin, not yours: please report it with the lines above.", file=sys.stderr
+            )
+        elif int(os.environ.get("RANK", "0")) == 0:
+            print(message(error), file=sys.stderr)
+        sys.exit(code or 1)
+
+
+def exit_code(error: Exception) -> int | None:
+    """The exit code of an error that is a sentence for the user; None for a fault of the program."""
+    if isinstance(error, (KeyError, IndexError, UnicodeError)):
+        return None
+    if isinstance(error, (ValueError, LookupError)):
+        return 2
+    return 1 if isinstance(error, (OSError, Stopped)) else None
+
+
+def message(error: Exception) -> str:
+    """What to print of an error: its sentence, with a capital."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f" {error.filename}" if error.filename else ""
+        return f"{error.strerror}:{place}"
+    text = str(error)
+    return text[:1].upper() + text[1:]
