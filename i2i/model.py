@@ -36,11 +36,12 @@ def constant(fraction: float) -> float:
     return 1.0
 
 
-def linear_decay(start: float, stages: int | None = None) -> Callable[[float], float]:
+def linear_decay(start: float, stages: int | None = None, to_zero: bool = False) -> Callable[[float], float]:
     """Keep the learning rate until `start` (a fraction of the phase), then let it fall to 0 in a line.
 
     With `stages` (epochs, as a rule) it falls in stairs as the reference CycleGAN does: stage e of n, counted from 1,
-    has the factor 1 - max(0, e - start * n) / (n - start * n + 1), so the last stage still learns.
+    has the factor 1 - max(0, e - start * n) / (n - start * n + 1), so the last stage still learns. With `to_zero` it
+    is 1 - max(0, e - start * n) / (n - start * n), and the last stage does not, as in the releases of 2018 and 2020.
     """
     if not 0 <= start <= 1:
         raise ValueError(f"linear_decay(start={start}) is outside 0-1; give the fraction of the phase at full rate")
@@ -50,7 +51,7 @@ def linear_decay(start: float, stages: int | None = None) -> Callable[[float], f
             return 1.0 if fraction <= start else (1.0 - fraction) / (1.0 - start)
         constant_stages = round(start * stages)
         stage = min(int(fraction * stages + 1e-9) + 1, stages)
-        return 1.0 - max(0, stage - constant_stages) / (stages - constant_stages + 1)
+        return 1.0 - max(0, stage - constant_stages) / max(1, stages - constant_stages + (not to_zero))
 
     return factor
 
@@ -148,8 +149,8 @@ class Model(nn.Module, ABC):
     min_size: int = 1  # the smallest side translate() accepts
     scale: int = 1  # output side / input side
     run_defaults: ClassVar[Mapping[str, Any]] = {}  # this model's defaults of run options
-    eager: ClassVar[tuple[str, ...]] = ()  # submodules that --compile leaves alone (differentiated twice)
-    watches: ClassVar[tuple[Watch, ...]] = ()
+    eager: tuple[str, ...] = ()  # submodules that --compile leaves alone (differentiated twice)
+    watches: tuple[Watch, ...] = ()
     metric: ClassVar[str] = ""  # its natural figure; empty: the default of the dataset kind
     Options: ClassVar[type[Options]] = Options  # to build and train
     Request: ClassVar[type[Request]] = Request  # one translate call
