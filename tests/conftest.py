@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +56,42 @@ class Golden:
 @pytest.fixture(scope="session")
 def golden() -> Golden:
     return Golden()
+
+
+@pytest.fixture
+def toys() -> Iterator[Any]:
+    """Register the toy models as a plugin, for one test."""
+    import toys as module
+
+    from i2i.plugins import registry
+
+    manager = registry().manager
+    manager.register(module, name="toys")
+    yield module
+    manager.unregister(module)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A folder of 12 small pairs: source/ holds gradients, target/ their negatives."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    root = tmp_path / "pairs"
+    for name in ("source", "target"):
+        (root / name).mkdir(parents=True)
+    for index in range(12):
+        coarse = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((24, 20), Image.Resampling.BICUBIC)
+        picture.save(root / "source" / f"{index:02}.png")
+        Image.fromarray(255 - np.asarray(picture)).save(root / "target" / f"{index:02}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test's caches, models and runs out of the user's."""
+    monkeypatch.setenv("I2I_HOME", str(tmp_path / "i2i-home"))
+    for name in ("I2I_DATA", "I2I_MODELS", "I2I_OFFLINE", "I2I_DISABLE_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,98 @@
+"""Runs: phases laid out over steps, folders that are never overwritten, states of dead processes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from i2i.model import Phase
+from i2i.run import make_folder, plan, read_state
+from i2i.settings import Settings, interval
+
+
+@given(st.lists(st.floats(0.1, 100), min_size=1, max_size=6), st.integers(200, 100_000), st.integers(1, 16))
+def test_phases_fill_the_run_without_gaps(shares: list[float], steps: int, batch: int) -> None:
+    phases = [Phase(str(i), share) for i, share in enumerate(shares)]
+    if steps * min(shares) / sum(shares) < 2:
+        return
+    stretches = plan(phases, Settings(batch_size=batch), steps)
+    assert stretches[0].first == 0
+    assert stretches[-1].end == steps
+    for one, two in itertools.pairwise(stretches):
+        assert one.end == two.first
+        assert two.first_sample == two.first * batch
+    for stretch, share in zip(stretches, shares, strict=True):
+        assert abs(stretch.steps - steps * share / sum(shares)) <= 1
+
+
+def test_sizes_and_added_steps_of_a_phase() -> None:
+    phases = [Phase("coarse", 1, image_scale=0.5, batch_size=8), Phase("fine", 1, image_size=(32, 64))]
+    coarse, fine = plan(phases, Settings(image_size=128, batch_size=2), 10, extra=4)
+    assert (coarse.image_size, coarse.batch_size, coarse.extra) == ((64, 64), 8, 0)
+    assert (fine.image_size, fine.batch_size, fine.steps, fine.extra) == ((32, 64), 2, 9, 4)
+    assert fine.first_sample == 40
+
+
+def test_too_few_steps_for_the_phases_are_refused() -> None:
+    with pytest.raises(ValueError, match='1 steps leave none for the phase "one"; use --steps 20'):
+        plan([Phase("one"), Phase("two", 9)], Settings(), 1)
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    settings = Settings(out=tmp_path)
+    assert [make_folder(settings, "cyclegan-my data").name for _ in range(3)] == [
+        "cyclegan-my-data",
+        "cyclegan-my-data-2",
+        "cyclegan-my-data-3",
+    ]
+    named = Settings(out=tmp_path, name="fox")
+    make_folder(named, "")
+    with pytest.raises(ValueError, match=r"fox is there already; go on with: i2i resume .*fox, or choose another"):
+        make_folder(named, "")
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "..", "."])
+def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="is no folder name"):
+        make_folder(Settings(out=tmp_path / "runs", name=name), "")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_running_state_whose_process_is_gone_counts_as_killed(tmp_path: Path) -> None:
+    dead = 2**22 + 1  # above Linux's largest process number
+    state = {"model": "toy", "state": "running", "pid": dead, "host": socket.gethostname()}
+    (tmp_path / "run.json").write_text(json.dumps(state))
+    assert read_state(tmp_path)["state"] == "killed"
+    (tmp_path / "run.json").write_text(json.dumps(state | {"pid": os.getppid()}))
+    assert read_state(tmp_path)["state"] == "running"
+
+
+def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is not a run: it holds no run\.json"):
+        read_state(tmp_path)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(ValueError, match="is damaged"):
+        read_state(tmp_path)
+
+
+def test_intervals() -> None:
+    assert interval("500", "--x") == ("steps", 500)
+    assert interval("5m", "--x") == ("seconds", 300)
+    assert interval("1.5h", "--x") == ("seconds", 5400)
+    for bad in ("", "0", "-3", "5 days", "1.5", "m"):
+        with pytest.raises(ValueError, match=r"--x is .*; give steps \(500\) or a time \(30s, 5m, 8h\)"):
+            interval(bad, "--x")
+
+
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="--resize 100 is smaller than --image-size 128; use --resize 128 or more"):
+        Settings(resize=100, image_size=128)
+    with pytest.raises(ValueError, match="give a time with its unit"):
+        Settings(time_limit="500")
