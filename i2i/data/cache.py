@@ -1,0 +1,158 @@
+"""Decoded pictures on disk: resized, in the files' own depth, memory-mapped; each is decoded once, not once an epoch.
+
+A folder a data set and size, one .npy a picture, named by its content. A picture is written beside and renamed, so two
+runs may fill one folder at once; what is missing or damaged is decoded again, and a full or read-only disk costs only
+time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from i2i import places
+from i2i.data import idx, sizes
+from i2i.data.scan import Info
+
+LIMIT = 20 * 10**9  # bytes of all decoded sets together
+_VERSION = 1
+_BYTES = "bytes"  # in each folder: what it may grow to
+
+
+class Pictures:
+    """Read the pictures of a set, whole or by halves, at the size the run keeps them."""
+
+    def __init__(
+        self,
+        root: Path,
+        infos: dict[str, Info],
+        short: int | None,
+        squeeze: tuple[int, int] | None,
+        cached: bool = True,
+    ) -> None:
+        """Keep pictures with this short side, or squeezed to (H, W), or as they are when both are None."""
+        self.root = root
+        self.infos = infos
+        self.short = short
+        self.squeeze = squeeze
+        self.folder: Path | None = None
+        self.note = ""
+        if cached:
+            self._open()
+
+    def read(self, name: str, half: str = "", nearest: bool = False) -> np.ndarray:
+        """Pixels (H, W, C) of a picture, or of its left or right half; `nearest` reads a map of labels.
+
+        Raises ValueError when the file has become unreadable.
+        """
+        if idx.inside(name):
+            return self._resize(idx.picture(self.root, name), nearest)
+        if self.folder is None:
+            return self._decode(name, half, nearest)
+        kept = self.folder / f"{self.infos[name].sha256[:40]}{half}{'-map' if nearest else ''}.npy"
+        try:
+            return np.asarray(np.load(kept, mmap_mode="r"))
+        except (OSError, ValueError, EOFError):  # not there yet, removed by another run, or torn by a power cut
+            pixels = self._decode(name, half, nearest)
+            self._keep(kept, pixels)
+            return pixels
+
+    def _decode(self, name: str, half: str, nearest: bool) -> np.ndarray:
+        from i2i import images
+
+        pixels = read_labels(self.root / name) if nearest else images.read(self.root / name).pixels
+        if half:
+            middle = pixels.shape[1] // 2
+            pixels = pixels[:, :middle] if half == "left" else pixels[:, middle:]
+        return np.ascontiguousarray(self._resize(pixels, nearest))
+
+    def _resize(self, pixels: np.ndarray, nearest: bool) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        if self.squeeze is not None:
+            return sizes.resize(pixels, self.squeeze, nearest)
+        return sizes.resize(pixels, sizes.fit(height, width, self.short), nearest) if self.short else pixels
+
+    def _keep(self, kept: Path, pixels: np.ndarray) -> None:
+        beside = kept.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with beside.open("wb") as file:
+                np.save(file, pixels)
+            beside.replace(kept)
+        except OSError:  # the disk is full, or another run removed the folder: from now on decode each time
+            self.folder = None
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        """Make or find this set's folder, removing the sets unused for longest to stay below the limit."""
+        if self.short is None and self.squeeze is None:
+            return
+        place = places.cache() / "decoded"
+        folder = place / self._key()
+        needed = sum(self._size(info) for info in self.infos.values() if not info.problem)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            others = {path: _bytes(path) for path in place.iterdir() if path.is_dir() and path != folder}
+            free = shutil.disk_usage(place).free
+            limit = min(LIMIT, (free + sum(others.values())) // 2)
+            if needed > limit and not folder.exists():
+                self.note = (
+                    f"The decoded pictures would take {needed / 1e9:.1f} GB, more than the {limit / 1e9:.1f} GB the "
+                    "cache may use; they are decoded anew in every epoch."
+                )
+                return
+            for path in sorted(others, key=lambda path: path.stat().st_mtime):
+                if sum(others.values()) + needed <= limit:
+                    break
+                shutil.rmtree(path, ignore_errors=True)
+                del others[path]
+            folder.mkdir(exist_ok=True)
+            (folder / _BYTES).write_text(str(needed))
+            os.utime(folder)
+        except OSError as error:
+            self.note = (
+                f"Decoded pictures cannot be kept in {place} ({error.strerror or error}); they are decoded anew in "
+                "every epoch."
+            )
+            return
+        self.folder = folder
+
+    def _key(self) -> str:
+        contents = sorted(info.sha256 for info in self.infos.values())
+        settings: list[Any] = [_VERSION, self.short, self.squeeze]
+        return hashlib.sha256(repr([settings, contents]).encode()).hexdigest()[:32]
+
+    def _size(self, info: Info) -> int:
+        height, width = self.squeeze or sizes.fit(info.height, info.width, self.short or 1)
+        return height * width * info.channels * info.depth // 8 + 128
+
+
+def _bytes(folder: Path) -> int:
+    try:
+        return int((folder / _BYTES).read_text())
+    except (OSError, ValueError):
+        return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read a map of labels as (H, W, 1), a palette's indices and not its colours.
+
+    Raises ValueError when the file cannot be read or holds more than one channel.
+    """
+    import PIL.Image
+
+    from i2i import images
+
+    if images.header(path).mode == "P":
+        with PIL.Image.open(path) as picture:
+            return np.array(picture)[:, :, None]
+    pixels = images.read(path).pixels
+    if pixels.shape[2] != 1:
+        raise ValueError(f"{path} has {pixels.shape[2]} channels; a map of labels has one")
+    return pixels

@@ -1,0 +1,158 @@
+"""What the five kinds share: a folder understood, divided, measured and read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from i2i import images
+from i2i import options as i2i_options
+from i2i.data import facts, sizes
+from i2i.data.cache import Pictures
+from i2i.data.dataset import Dataset
+from i2i.data.layouts import Item
+from i2i.data.scan import Info
+from i2i.data.survey import Survey, survey
+from i2i.options import option
+from i2i.spec import DataSpec
+
+
+class Folder(Dataset):
+    """A folder read as samples of one of core's kinds.
+
+    A subclass says which pictures fill which batch key (`roles`) and makes samples of items.
+    """
+
+    kind: ClassVar[str]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(i2i_options.Options):
+        """How a folder is read; the run's settings of the same names fill them in."""
+
+        domains: str | None = option(None, help="The domains to use, separated by a comma.")
+        strict: bool = option(False, help="Stop at unreadable or stray files instead of skipping them.")
+        image_size: int | None = option(None, help="Side in pixels of what the networks see; none keeps files' sizes.")
+        resize: int | None = option(None, help="Short side in pixels that pictures are kept with.")
+        crop: Literal["random", "center", "none"] = option("random", help="How pictures are cut to --image-size.")
+        cache: bool = option(True, help="Keep decoded pictures on disk, so that each is decoded only once.")
+
+    def __init__(self, root: Path, split: str = "train", options: Any = None) -> None:
+        """Read what the folder holds. `split` is "train", "test" (held back) or another that the data names.
+
+        Raises ValueError for unusable data, LookupError for an unknown split or domain.
+        """
+        super().__init__(Path(root).absolute(), split, options or self.Options())
+        found = survey(self.root, self.kind)
+        if self.options.strict:
+            _check_strict(found)
+        splits = found.splits
+        if split not in splits:
+            raise LookupError(f'{self.root} has no split "{split}"; it has {", ".join(splits)}')
+        self.layout = found.found.layout
+        self.domains = self._choose(found)
+        self.training = [item for item in splits["train"] if self._wanted(item)]
+        self.items = [item for item in splits[split] if self._wanted(item)]
+        used = [item for items in splits.values() for item in items if self._wanted(item)]
+        values = facts.spec_values(found.tree, self.roles(used))
+        self._spec = self.describe(DataSpec(domains=self.domains, **values))  # type: ignore[arg-type]
+        self._fingerprint = found.fingerprint()
+        self._infos = {name: found.tree.pictures[name] for item in used for name in item.files.values()}
+        self.pictures = self._open_pictures(self._infos)
+        self.notes = _notes(found, self.pictures.note)
+        self.licence = _licence(found)
+
+    @abstractmethod
+    def roles(self, items: list[Item]) -> dict[str, list[str]]:
+        """The pictures that fill each batch key."""
+
+    def describe(self, spec: DataSpec) -> DataSpec:
+        """Add to the spec what only this kind knows."""
+        return spec
+
+    def _choose(self, found: Survey) -> tuple[str, ...]:
+        return found.found.domains
+
+    def _wanted(self, item: Item) -> bool:
+        return True
+
+    def _open_pictures(self, infos: dict[str, Info]) -> Pictures:
+        size, crop = self.options.image_size, self.options.crop
+        if size is None:
+            return Pictures(self.root, infos, None, None, cached=False)
+        if crop == "none":
+            return Pictures(self.root, infos, None, (size, size), self.options.cache)
+        return Pictures(self.root, infos, sizes.short_side(self.options.resize, size, crop), None, self.options.cache)
+
+    def __len__(self) -> int:
+        """Samples in an epoch."""
+        return len(self.items)
+
+    def spec(self) -> DataSpec:
+        """What the data says to a model."""
+        return self._spec
+
+    def files(self) -> list[Path]:
+        """The pictures of this split, relative to the root, sorted."""
+        return [Path(name) for name in sorted({name for item in self.items for name in item.files.values()})]
+
+    def fingerprint(self) -> str:
+        """A sha256 of what the folder holds: relative paths, contents, labels, captions."""
+        return self._fingerprint
+
+    def load(self, key: str, name: str, half: str = "") -> np.ndarray:
+        """Pixels (H, W, C) of a picture for a batch key, with as many channels as the spec says."""
+        if key in ("label", "instance"):
+            return self.pictures.read(name, half, nearest=True)
+        pixels = self.pictures.read(name, half)
+        return pixels if key == "mask" else images.convert_channels(pixels, self._spec.channels[key])
+
+    def shown(self) -> list[Item]:
+        """The items that examples are made of: this split's, or those trained on where none could be held back."""
+        return self.items or self.training
+
+
+def _check_strict(found: Survey) -> None:
+    bad = [f"{name} {reason}" for name, reason in found.unreadable.items()]
+    bad += [f"{name} is no picture" for name in found.tree.stray]
+    bad += [f"{name} has no partner" for name in found.found.missing]
+    if bad:
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise ValueError(
+            f"{_files(len(bad))} in {found.tree.root} cannot be used: {'; '.join(bad[:3])}{more}. "
+            "Remove them, or skip them by leaving out --strict."
+        )
+
+
+def _notes(found: Survey, *others: str) -> list[str]:
+    """What was skipped or decided, in sentences for the user."""
+    notes = []
+    if found.unreadable:
+        notes.append(f"Skipped {_files(len(found.unreadable))} that cannot be read: {_some(found.unreadable)}.")
+    if found.found.missing:
+        notes.append(f"{len(found.found.missing)} have no partner and are left out: {_some(found.found.missing)}.")
+    if found.found.outside:
+        notes.append(f"{_files(len(found.found.outside))} lie outside the layout: {_some(found.found.outside)}.")
+    return notes + [note for note in others if note]
+
+
+def _some(names: Any) -> str:
+    names = list(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _licence(found: Survey) -> str:
+    """The data's terms of use, from dataset.toml or the catalogue; empty when unknown."""
+    from i2i.catalogue import card_of
+
+    if told := found.tree.config.get("licence") or found.tree.config.get("license"):
+        return str(told)
+    card = card_of(found.tree.root)
+    return card.licence if card is not None else ""

@@ -1,0 +1,293 @@
+"""Layouts: the ways a folder holds a kind of data. Each is a small function from the tree to what it found, or None.
+
+A layout looks at names (and, for side-by-side pairs, at sizes); whether a picture decodes is decided later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from i2i.data import idx
+from i2i.data.names import domain_names
+from i2i.data.scan import Tree
+from i2i.data.tables import SPLIT_WORDS
+
+IMAGES = {"img", "image", "images", "photo", "photos"}
+LABELS = {"label", "labels", "label_map", "label_maps", "labelmap", "seg", "segmentation"}
+INSTANCES = {"inst", "instance", "instances", "instance_map"}
+MASKS = {"mask", "masks"}
+_ROLES = sorted(IMAGES | LABELS | INSTANCES | MASKS, key=len, reverse=True)
+_JOINED = re.compile(rf"(train|val|test)([AB]|_(?:A|B|{'|'.join(_ROLES)}))")
+_TARGETS = {"target", "targets", "output", "gt", "ground_truth", "hr", "high", "after", "b", *IMAGES}
+_SAME_SIZE = 0.02  # relative difference of aspect within which two pictures may be a pair
+_OUTSIDE = 0.05  # share of pictures that may lie beside the folders a layout is made of
+
+
+@dataclass(frozen=True)
+class Item:
+    """What becomes one sample, or one side of it: the pictures by role, and what is said of them."""
+
+    files: dict[str, str]
+    split: str = ""  # train, val, test, another the data names, or empty
+    domain: str = ""
+    label: int | tuple[int, ...] | None = None
+    captions: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The relative path that stands for the item."""
+        return next(iter(self.files.values()))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tree understood as a kind of data."""
+
+    kind: str
+    layout: str  # in words
+    items: tuple[Item, ...]
+    domains: tuple[str, ...] = ()  # domains, (source, target), classes or attributes
+    missing: tuple[str, ...] = ()  # pictures without a partner, rows without a picture
+    outside: tuple[str, ...] = field(default=())  # pictures that are no part of it
+
+
+Layout = Callable[[Tree], Found | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a picture lies: its split, the folder below that (a domain, a class, a role), and the rest."""
+
+    name: str
+    split: str
+    group: str
+    rest: str  # below the group, without suffix
+
+
+@lru_cache(maxsize=4)
+def _places(names: tuple[str, ...]) -> tuple[Place, ...]:
+    prefix = common_folder(names)
+    return tuple(_place(name, name[len(prefix) :]) for name in names)
+
+
+def places(tree: Tree) -> tuple[Place, ...]:
+    """Where every picture file lies, below the folder that all of them share."""
+    return _places(tree.files)
+
+
+def common_folder(names: Iterable[str]) -> str:
+    """The folder that all pictures share, with its slash; one that names a split or a domain letter stays."""
+    folders = [PurePosixPath(name).parent.parts for name in names]
+    shared = 0
+    while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
+        part = folders[0][shared]
+        if part.lower() in SPLIT_WORDS or _JOINED.fullmatch(part):
+            break
+        shared += 1
+    return "".join(part + "/" for part in folders[0][:shared]) if folders else ""
+
+
+def _place(name: str, below: str) -> Place:
+    *folders, file = below.split("/")
+    split = ""
+    if folders and (joined := _JOINED.fullmatch(folders[0])):
+        split, folders = joined[1], [joined[2].lstrip("_"), *folders[1:]]
+    else:
+        for position in (0, 1):
+            if len(folders) > position and (word := SPLIT_WORDS.get(folders[position].lower())):
+                split, folders = word, [*folders[:position], *folders[position + 1 :]]
+                break
+    group, rest = (folders[0], folders[1:]) if folders else ("", [])
+    return Place(name, split, group, "/".join([*rest, PurePosixPath(file).stem]))
+
+
+def _groups(tree: Tree) -> dict[str, list[Place]]:
+    groups: dict[str, list[Place]] = {}
+    for place in places(tree):
+        groups.setdefault(place.group, []).append(place)
+    return dict(sorted(groups.items()))
+
+
+def label_maps(tree: Tree) -> Found | None:
+    """train_img + train_label, with train_inst and train_mask where there: photos with maps of labels."""
+    roles: dict[str, dict[tuple[str, str], str]] = {}
+    outside = []
+    for place in places(tree):
+        word = place.group.lower()
+        for role, words in (("target", IMAGES), ("label", LABELS), ("instance", INSTANCES), ("mask", MASKS)):
+            if word in words:
+                roles.setdefault(role, {})[place.split, place.rest] = place.name
+                break
+        else:
+            outside.append(place.name)
+    if "target" not in roles or "label" not in roles:
+        return None
+    items, missing = _join(roles)
+    return (
+        Found("paired", "photos with label maps", items, ("label", "photo"), missing, tuple(outside)) if items else None
+    )
+
+
+def _join(roles: dict[str, dict[tuple[str, str], str]]) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Join what has the same split and stem in every role; the rest lacks a partner."""
+    everywhere = set.intersection(*(set(files) for files in roles.values()))
+    items = tuple(Item({role: files[key] for role, files in roles.items()}, key[0]) for key in sorted(everywhere))
+    missing = sorted(name for files in roles.values() for key, name in files.items() if key not in everywhere)
+    return items, tuple(missing)
+
+
+def equal_stems(tree: Tree) -> Found | None:
+    """Two folders whose pictures have equal stems and shapes: pairs; a third folder may hold masks."""
+    groups = _groups(tree)
+    masks = [group for group in groups if group.lower() in MASKS]
+    sides = [group for group in groups if group not in masks]
+    if len(sides) != 2 or "" in sides:
+        return None
+    sides.sort(key=lambda group: group.lower() in _TARGETS)
+    roles = dict(zip(("source", "target"), (_by_stem(groups[side], side) for side in sides), strict=True))
+    matched = roles["source"].keys() & roles["target"].keys()
+    if 2 * len(matched) < max(len(roles["source"]), len(roles["target"])):
+        return None
+    if not _same_shapes(tree, [(roles["source"][key], roles["target"][key]) for key in matched]):
+        return None
+    if masks:
+        roles["mask"] = _by_stem(groups[masks[0]], masks[0])
+    items, missing = _join(roles)
+    names = domain_names(tree, sides[0], sides[1]) if {*sides} == {"A", "B"} else (sides[0], sides[1])
+    return Found("paired", f"two folders with equal names, {sides[0]} and {sides[1]}", items, names, missing)
+
+
+def _by_stem(group: list[Place], side: str) -> dict[tuple[str, str], str]:
+    """Pictures by split and stem; a stem that ends with its folder's name (1_A in A) loses it."""
+    ending = re.compile(rf"[_-]{re.escape(side)}$", re.IGNORECASE)
+    return {(place.split, ending.sub("", place.rest)): place.name for place in group}
+
+
+def _same_shapes(tree: Tree, pairs: list[tuple[str, str]]) -> bool:
+    known = [(tree.pictures[a], tree.pictures[b]) for a, b in pairs if {a, b} <= tree.usable]
+    same = sum(abs(a.width * b.height / (a.height * b.width) - 1) <= _SAME_SIZE for a, b in known)
+    return not known or same >= 0.9 * len(known)
+
+
+def side_by_side(tree: Tree) -> Found | None:
+    """Pictures twice as wide as high: source in the left half, target in the right."""
+    if any(place.group for place in places(tree)):
+        return None
+    infos = [tree.pictures[name] for name in tree.files if name in tree.usable]
+    if tree.config.get("kind") == "paired":
+        fitting = [info for info in infos if info.width % 2 == 0]
+    else:
+        fitting = [info for info in infos if info.width == 2 * info.height]
+    if not infos or len(fitting) < 0.95 * len(infos):
+        return None
+    items, odd = [], []
+    for place in places(tree):
+        info = tree.pictures[place.name]
+        halves = bool(info.problem) or info.width % 2 == 0
+        items.append(Item({"pair": place.name}, place.split)) if halves else odd.append(place.name)
+    names = domain_names(tree, "A", "B")
+    layout = f"pairs side by side, {names[0]} in the left half and {names[1]} in the right"
+    return Found("paired", layout, tuple(items), names, outside=tuple(odd))
+
+
+def lettered_domains(tree: Tree) -> Found | None:
+    """trainA, trainB, testA and testB, or train/A and train/B."""
+    groups = _groups(tree)
+    if not {"A", "B"} <= groups.keys() or not _few_outside(tree, groups, {"A", "B"}):
+        return None
+    names = dict(zip("AB", domain_names(tree, "A", "B"), strict=True))
+    items = tuple(Item({"image": p.name}, p.split, names[p.group]) for p in places(tree) if p.group in names)
+    outside = tuple(p.name for p in places(tree) if p.group not in names)
+    return Found("unpaired", "folders A and B", items, tuple(names.values()), outside=outside)
+
+
+def domain_folders(tree: Tree) -> Found | None:
+    """Folders named after domains, with or without train and test above or below them."""
+    groups = _groups(tree)
+    domains = [group for group in groups if group]
+    if len(domains) < 2 or not _few_outside(tree, groups, set(domains)):
+        return None
+    if label_maps(tree) or hr_folders(tree):  # those folders are roles, not domains
+        return None
+    items = tuple(Item({"image": place.name}, place.split, place.group) for place in places(tree) if place.group)
+    outside = tuple(place.name for place in groups.get("", ()))
+    return Found("unpaired", "folders named after domains", items, tuple(domains), outside=outside)
+
+
+def _few_outside(tree: Tree, groups: dict[str, list[Place]], wanted: set[str]) -> bool:
+    return sum(len(group) for name, group in groups.items() if name not in wanted) <= _OUTSIDE * len(tree.files)
+
+
+def class_folders(tree: Tree) -> Found | None:
+    """Folders named after classes."""
+    found = lettered_domains(tree) or domain_folders(tree)
+    if found is None:
+        return None
+    numbers = {name: number for number, name in enumerate(found.domains)}
+    items = tuple(Item(item.files, item.split, item.domain, numbers[item.domain]) for item in found.items)
+    return Found("labelled", "folders named after classes", items, found.domains, outside=found.outside)
+
+
+def idx_files(tree: Tree) -> Found | None:
+    """MNIST's IDX files: pictures and their labels, train and t10k."""
+    labels = {
+        str(PurePosixPath(name).parent / idx.parts(name)[0]): tree.root / name
+        for name in tree.documents
+        if idx.is_array(PurePosixPath(name).name) and idx.parts(name)[1] == "labels"
+    }
+    items, missing, highest = [], [], -1
+    for name in tree.pictures:
+        if not idx.inside(name):
+            continue
+        file, _, number = name.rpartition("/")
+        split = idx.parts(file)[0]
+        path = labels.get(str(PurePosixPath(file).parent / split))
+        values = idx.read(path) if path else ()
+        if int(number) >= len(values):
+            missing.append(name)
+            continue
+        highest = max(highest, label := int(values[int(number)]))
+        items.append(Item({"image": name}, idx_split(name), label=label))
+    names = tuple(map(str, range(highest + 1)))
+    return Found("labelled", "IDX files", tuple(items), names, tuple(missing)) if items else None
+
+
+def idx_split(name: str) -> str:
+    """The split of a picture inside an IDX file: MNIST calls its test split t10k."""
+    split = idx.parts(name.rpartition("/")[0])[0].lower()
+    return "test" if split in ("t10k", "test") else SPLIT_WORDS.get(split, "")
+
+
+def hr_folders(tree: Tree) -> Found | None:
+    """Folders named HR: pictures to make low resolutions of; train/HR, val/HR, and test sets such as Set5/HR."""
+    items, outside = [], []
+    for name in tree.files:
+        folders = PurePosixPath(name).parent.parts
+        if any(part.upper() == "HR" for part in folders):
+            above = folders[[part.upper() for part in folders].index("HR") - 1] if folders[0].upper() != "HR" else ""
+            items.append(Item({"image": name}, SPLIT_WORDS.get(above.lower(), above)))
+        else:
+            outside.append(name)
+    if not items or (len({item.split for item in items}) > 1 and not any(item.split == "train" for item in items)):
+        return None
+    return Found("images", "folders named HR", tuple(items), outside=tuple(outside))
+
+
+def photos_of_label_maps(tree: Tree) -> Found | None:
+    """The photos of a set with label maps."""
+    found = label_maps(tree)
+    if found is None:
+        return None
+    items = tuple(Item({"image": item.files["target"]}, item.split) for item in found.items)
+    return Found("images", "photos, their label maps left aside", items)
+
+
+def every_picture(tree: Tree) -> Found | None:
+    """Any folder: all pictures in it, with train and test where it has them."""
+    items = [Item({"image": place.name}, place.split) for place in places(tree)]
+    items += [Item({"image": name}, idx_split(name)) for name in tree.pictures if idx.inside(name)]
+    return Found("images", "all pictures of the folder", tuple(items)) if items else None

@@ -1,0 +1,259 @@
+"""Walk a folder once and know every picture in it: size, mode, depth, content hash, and whether it decodes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from i2i import places
+from i2i.data import idx
+from i2i.options import nearest, read_toml
+
+DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
+CONFIG = "dataset.toml"
+_KEYS = ("card", "name", "kind", "domains", "range", "labels", "licence", "license", "authors", "source", "summary")
+_VERSION = 1  # of the remembered results
+
+
+@dataclass(frozen=True)
+class Info:
+    """What is known of one picture; `problem` says why it cannot be used, and is empty when it can."""
+
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    mode: str = ""
+    depth: int = 0  # bits a channel; 32 means float
+    sha256: str = ""
+    highest: int = -1  # largest value (palette index) of a one-channel picture: a label map's largest label
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder as it was found: pictures by relative name, documents, and what is neither."""
+
+    root: Path
+    pictures: dict[str, Info]  # sorted by name; pictures inside an IDX file are named FILE/00017
+    documents: tuple[str, ...] = ()
+    stray: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)  # dataset.toml
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.root.name
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Pictures that are files of their own, sorted."""
+        return tuple(name for name in self.pictures if not idx.inside(name))
+
+    @cached_property
+    def usable(self) -> frozenset[str]:
+        """Pictures that decode."""
+        return frozenset(name for name, info in self.pictures.items() if not info.problem)
+
+
+def scan(root: Path) -> Tree:
+    """Read what a folder holds; decoding is done once and remembered until a file changes.
+
+    Raises ValueError when there is no such folder or dataset.toml is wrong.
+    """
+    root = Path(root).absolute()
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise ValueError(f"{root} {what}; give a folder of pictures{_similar(root)}")
+    pictures, documents, stray = _sort(_walk(root))
+    infos = _inspect_all(root, pictures)
+    for name in documents:
+        infos |= {member: Info(**info) for member, info in idx.describe(root, name).items()}
+    return Tree(root, dict(sorted(infos.items())), tuple(documents), tuple(stray), _read_config(root / CONFIG))
+
+
+def count_pictures(folder: Path, limit: int = 100_000) -> int:
+    """Count files in a folder that are named like pictures, without opening them."""
+    from i2i.images import EXTENSIONS
+
+    count = 0
+    for seen, name in enumerate(_walk(folder)):
+        count += Path(name).suffix.lower() in EXTENSIONS
+        if seen >= limit:
+            break
+    return count
+
+
+def _similar(root: Path) -> str:
+    """Name the folder beside a missing one that was probably meant."""
+    try:
+        siblings = [path.name for path in root.parent.iterdir() if path.is_dir()]
+    except OSError:
+        return ""
+    return nearest(root.name, siblings)
+
+
+def _walk(root: Path) -> Iterable[str]:
+    """Yield the relative names of all files, following links but never into a folder that holds the link."""
+    stack: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    while stack:
+        folder, above = stack.pop()
+        try:
+            status = os.stat(root / folder)
+            identity = (status.st_dev, status.st_ino)
+            if identity in above:
+                continue
+            with os.scandir(root / folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            yield f"{folder}/"  # a folder that may not be read is reported as stray
+            continue
+        for entry in found:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir():
+                if not _hidden(entry.name):
+                    stack.append((name, above | {identity}))
+            else:
+                yield name
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _sort(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Part names into pictures, documents and stray files."""
+    from i2i.images import EXTENSIONS
+
+    pictures: list[str] = []
+    documents: list[str] = []
+    stray: list[str] = []
+    for name in sorted(names):
+        path = Path(name)
+        if _hidden(path.name) or name.endswith("/"):
+            stray.append(name)
+        elif path.suffix.lower() in EXTENSIONS:
+            pictures.append(name)
+        elif path.suffix.lower() in DOCUMENTS or idx.is_array(path.name):
+            documents.append(name)
+        else:
+            stray.append(name)
+    return pictures, documents, stray
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read dataset.toml; an absent one is an empty one."""
+    if not path.is_file():
+        return {}
+    config = read_toml(path)
+    for key, value in config.items():
+        if key not in _KEYS:
+            raise LookupError(f'{path}: unknown key "{key}"{nearest(key, _KEYS)}')
+        if key == "range":
+            numbers = isinstance(value, list) and all(type(v) in (int, float) for v in value)
+            if not numbers or len(value) != 2 or not value[0] < value[1]:
+                raise ValueError(f"{path}: range is {value!r}; give the lowest and highest value, as range = [0, 4095]")
+        elif key == "domains":
+            if not isinstance(value, list) or len(value) == 1 or not all(isinstance(v, str) and v for v in value):
+                raise ValueError(f'{path}: domains is {value!r}; give their names, as domains = ["summer", "winter"]')
+        elif key == "labels":
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{path}: labels is {value!r}; give how many there are, as labels = 35")
+        elif not isinstance(value, (str, list)):
+            raise ValueError(f"{path}: {key} is {value!r}; give text")
+    return config
+
+
+def _inspect_all(root: Path, names: list[str]) -> dict[str, Info]:
+    """Inspect pictures with a pool of threads, taking what did not change from the last time."""
+    memory = places.cache() / "scans" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:24]}.json"
+    known = _recall(memory)
+    fresh: dict[str, list[Any]] = {}
+    todo = []
+    for name in names:
+        stamp = _stamp(root / name)
+        row = known.get(name)
+        if row is not None and row[:2] == stamp:
+            fresh[name] = row
+        else:
+            todo.append((name, stamp))
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        for (name, stamp), info in zip(todo, pool.map(lambda item: inspect(root / item[0]), todo), strict=True):
+            fresh[name] = [*stamp, asdict(info)]
+    if todo or len(known) != len(fresh):
+        _remember(memory, fresh)
+    return {name: Info(**fresh[name][2]) for name in names}
+
+
+def _stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return [-1, -1]
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _recall(memory: Path) -> dict[str, list[Any]]:
+    try:
+        stored = json.loads(memory.read_text(encoding="utf-8"))
+        return stored["files"] if stored["version"] == _VERSION else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _remember(memory: Path, rows: dict[str, list[Any]]) -> None:
+    """Keep results for the next time; a place that cannot be written only costs that time."""
+    beside = memory.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps({"version": _VERSION, "files": rows}), encoding="utf-8")
+        beside.replace(memory)
+    except OSError:
+        beside.unlink(missing_ok=True)
+
+
+def inspect(path: Path) -> Info:
+    """Decode one picture and describe it; what is wrong with it is in `problem`."""
+    from i2i import images
+
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if file.tell() == 0:
+                return Info(problem="is empty (0 bytes)", sha256=sha256)
+    except FileNotFoundError:
+        return Info(problem="is a link that leads nowhere")
+    except OSError as error:
+        return Info(problem=f"cannot be opened: {error.strerror or error}")
+    try:
+        header = images.header(path)
+        highest = _decode(path, header.format, header.mode)
+    except images.Unreadable as error:
+        return Info(problem=error.reason, sha256=sha256)
+    except (OSError, ValueError, SyntaxError, MemoryError) as error:  # Pillow, of a JPEG cut off after its header
+        return Info(problem=f"is damaged or cut off ({str(error) or type(error).__name__})", sha256=sha256)
+    return Info(header.width, header.height, header.channels, header.mode, header.depth, sha256, highest)
+
+
+def _decode(path: Path, format: str, mode: str) -> int:
+    """Decode fully, so that a cut file is found; return the largest value of a one-channel picture, else -1."""
+    import PIL.Image
+
+    from i2i import images
+
+    if format == "JPEG":
+        with PIL.Image.open(path) as picture:
+            picture.draft("RGB", (1, 1))  # an eighth of the size: reads every byte in a fraction of the time
+            picture.load()
+        return -1
+    pixels = images.read(path).pixels
+    if mode == "P":
+        with PIL.Image.open(path) as picture:
+            return int(picture.getextrema()[1])  # type: ignore[arg-type]
+    return int(pixels.max()) if pixels.shape[2] == 1 and pixels.dtype.kind == "u" else -1

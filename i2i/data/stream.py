@@ -1,0 +1,211 @@
+"""The endless stream of batches: sample number n of a run is a function of (seed, n), whoever loads it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from i2i.data.dataset import Dataset, Transform
+from i2i.model import Batch
+
+_ORDER = 0x6F72646572  # keeps the draws of the order apart from those of the samples
+
+
+def permutation(seed: int, epoch: int, length: int) -> np.ndarray:
+    """The order of an epoch's samples: a permutation of 0 to length - 1, a function of (seed, epoch)."""
+    return np.random.default_rng([seed, epoch, _ORDER]).permutation(length)
+
+
+class Stream:
+    """Iterate over batches without end.
+
+    Sample number n has the index permutation(seed, n // len)[n % len] and draws from default_rng([seed, n]). A batch
+    holds `batch_size` samples over all ranks, of which each rank gets its slice.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        transform: Transform,
+        *,
+        seed: int,
+        batch_size: int,
+        first: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int | None = None,
+        pin_memory: bool = False,
+    ) -> None:
+        """Start at sample number `first`. `workers` processes load ahead; None lets the machine decide, 0 is none.
+
+        Raises ValueError when there is nothing to draw from or the batch cannot be shared by the ranks.
+        """
+        if len(dataset) == 0:
+            raise ValueError(f"there are no {dataset.kind} samples to train on in {dataset.root}")
+        if batch_size % ranks:
+            near = max(ranks, round(batch_size / ranks) * ranks)
+            raise ValueError(
+                f"--batch-size {batch_size} cannot be shared by {ranks} processes; use --batch-size {near}"
+            )
+        workers = default_workers(ranks) if workers is None else workers
+        numbers = _Numbers(first, batch_size, rank, ranks)
+        self.workers = workers
+        self._waited = 0.0
+        self._batches: Iterator[Any] | None = iter(
+            DataLoader(
+                _Samples(dataset, transform, seed),
+                batch_sampler=numbers,  # type: ignore[arg-type]
+                collate_fn=collate,
+                num_workers=workers,
+                prefetch_factor=4 if workers else None,
+                pin_memory=pin_memory,
+                worker_init_fn=_Worker(os.getpid()) if workers else None,
+                generator=torch.Generator().manual_seed(seed),  # else it would draw from torch's own
+            )
+        )
+        if workers:
+            _close_at_exit(self)
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> Batch:
+        """The next batch, images as (N, C, H, W). Raises ValueError for a file that has become unreadable."""
+        if self._batches is None:
+            raise StopIteration
+        start = time.perf_counter()
+        try:
+            batch = next(self._batches)
+        except RuntimeError as error:
+            if "exited unexpectedly" not in str(error) and "killed by signal" not in str(error):
+                raise
+            raise OSError(
+                "a process that loads data was ended from outside, as happens when memory runs out; "
+                f"use --workers {max(0, self.workers // 2)}"
+            ) from error
+        finally:
+            self._waited += time.perf_counter() - start
+        if isinstance(batch, _Failure):
+            raise batch.error
+        return batch
+
+    def take_waited(self) -> float:
+        """Seconds spent waiting for data since this was last asked."""
+        waited, self._waited = self._waited, 0.0
+        return waited
+
+    def close(self) -> None:
+        """End the worker processes; the stream is over."""
+        self._batches = None  # the loader's iterator stops its workers when it goes
+
+
+def default_workers(ranks: int = 1) -> int:
+    """How many processes load data: half of this rank's cores, one at least where there are two, eight at most."""
+    available = getattr(os, "sched_getaffinity", None)
+    cores = (len(available(0)) if available else os.cpu_count() or 1) // ranks
+    return min(8, cores // 2)
+
+
+def collate(samples: list[Batch]) -> Batch | _Failure:
+    """Stack samples into a batch; what is not a tensor becomes a list."""
+    for sample in samples:
+        if isinstance(sample, _Failure):
+            return sample
+    return {
+        key: torch.stack([sample[key] for sample in samples])
+        if isinstance(first, torch.Tensor)
+        else [sample[key] for sample in samples]
+        for key, first in samples[0].items()
+    }
+
+
+class _Failure:
+    """An error on its way out of a worker, without the traceback that torch would wrap it in."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Numbers:
+    """Sample numbers, a rank's share of a batch at a time, without end."""
+
+    def __init__(self, first: int, batch_size: int, rank: int, ranks: int) -> None:
+        self.first = first
+        self.batch_size = batch_size
+        share = batch_size // ranks
+        self.mine = range(rank * share, (rank + 1) * share)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start = self.first
+        while True:
+            yield [start + offset for offset in self.mine]
+            start += self.batch_size
+
+
+class _Samples(TorchDataset):
+    """Samples by their number in the run."""
+
+    def __init__(self, dataset: Dataset, transform: Transform, seed: int) -> None:
+        self.dataset = dataset
+        self.transform = transform
+        self.seed = seed
+        self._order: dict[int, np.ndarray] = {}
+
+    def __getitem__(self, number: int) -> Batch | _Failure:
+        epoch, position = divmod(number, len(self.dataset))
+        if epoch not in self._order:
+            self._order = {epoch: permutation(self.seed, epoch, len(self.dataset))}
+        rng = np.random.default_rng([self.seed, number])
+        try:
+            return self.dataset.sample(int(self._order[epoch][position]), rng, self.transform)
+        except (ValueError, OSError) as error:
+            return _Failure(type(error)(str(error)) if type(error) in (ValueError, OSError) else ValueError(str(error)))
+
+
+class _Worker:
+    """Prepare a worker process: one thread, deaf to what the terminal and the queue send, gone with its parent."""
+
+    def __init__(self, parent: int) -> None:
+        self.parent = parent
+
+    def __call__(self, worker: int) -> None:
+        import cv2
+
+        torch.set_num_threads(1)
+        cv2.setNumThreads(0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent saves first and then closes the stream
+        signal.signal(signal.SIGTERM, _only_the_second)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while os.getppid() == self.parent or os.name == "nt":
+            time.sleep(1)
+        os._exit(1)
+
+
+def _only_the_second(signum: int, frame: Any) -> None:
+    """Let a queue's SIGTERM, which goes to every process of a job, pass once: the parent still needs its batches."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _close_at_exit(stream: Stream) -> None:
+    """Stop the workers before multiprocessing's own end, which would wait for them."""
+    reference = weakref.ref(stream)
+
+    def close() -> None:
+        if (alive := reference()) is not None:
+            alive.close()
+
+    atexit.register(close)
+    weakref.finalize(stream, atexit.unregister, close)
