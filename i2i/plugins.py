@@ -128,9 +128,10 @@ class Registry:
 
     def _pending(self, module: Any) -> str:
         """Name a function marked as a hook that no specification knows: a misspelt hook does nothing, silently."""
+        known = [name for name, caller in vars(self.manager.hook).items() if caller.has_spec()]
         for caller in self.manager.get_hookcallers(module) or ():
             if not caller.has_spec():
-                return f'it implements the unknown hook "{caller.name}"{nearest(caller.name, vars(self.manager.hook))}'
+                return f'it implements the unknown hook "{caller.name}"{nearest(caller.name, known)}'
         return ""
 
     def _failing(self, module: Any) -> str:
