@@ -1,0 +1,100 @@
+import builtins
+import json
+import os
+import platform
+from importlib.metadata import requires
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from i2i import doctor
+from i2i.commands import doctor as command
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch):
+    monkeypatch.setenv("I2I_HOME", str(tmp_path / "home"))
+    return doctor.examine()
+
+
+def test_everything_an_issue_needs_is_there(report, tmp_path):
+    assert report["versions"]["python"] == platform.python_version()
+    assert {"torch", "albumentations", "scikit-image"} <= set(report["versions"])
+    assert "pytest" not in report["versions"]
+    assert len(report["versions"]) - 2 == len([r for r in requires("i2i-translate") if "extra ==" not in r])
+    assert report["devices"][0]["device"] == "cpu"
+    assert sum(device["auto"] for device in report["devices"]) >= 1
+    assert report["places"]["cache"]["path"] == str(tmp_path / "home" / "cache")
+    assert report["places"]["cache"]["exists"] is False
+    assert report["places"]["cache"]["free"] > 0
+    assert report["variables"]["I2I_HOME"] == str(tmp_path / "home")
+    assert {plugin["name"] for plugin in report["plugins"]} >= {"cyclegan", "datasets"}
+    assert not (tmp_path / "home").exists()  # looking makes nothing
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="needs Linux's /proc")
+def test_memory_is_what_the_system_says(report):
+    memory = report["machine"]["memory"]
+    assert 0 < memory["free"] <= memory["total"]
+    assert memory["total"] <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_the_home_folder_is_not_told(report, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = doctor.text(report)
+    assert str(tmp_path) not in text
+    assert "~/home/cache" in text
+
+
+def test_what_is_wrong_is_a_sentence_with_the_way_out(report):
+    assert doctor.advice(report) == report["advice"]
+    report["versions"]["kornia"] = "missing"
+    report["machine"]["memory"] = {"total": 4 * 10**9, "free": 10**9}
+    report["places"]["cache"] |= {"free": 10**8, "writable": False}
+    report["devices"].append({"device": "cuda:0", "name": "GPU", "problem": "out of memory"})
+    report["plugins"].append({"name": "swirl", "package": "i2i-swirl 1", "problem": "a\nb", "off": False})
+    report["advice"] = doctor.advice(report)
+    text = doctor.text(report)
+    for part in (
+        "- kornia is missing; install with: pip install -U i2i-translate",
+        "- cuda:0: out of memory",
+        "- Only 1.0 GB of memory are free; close programs, or use a smaller --batch-size",
+        "- Only 100 MB are free for the cache",
+        "cannot be written; move it with the environment variable I2I_HOME",
+        "- Plugins that did not load: swirl; the reasons: i2i plugins",
+    ):
+        assert part in text
+
+
+def test_a_healthy_machine_has_no_advice(report):
+    report["machine"]["memory"] = {}
+    for place in report["places"].values():
+        place |= {"free": 10**12, "writable": True}
+    report["plugins"] = []
+    assert doctor.advice(report) == []
+    assert doctor.text(report | {"advice": []}).endswith("No problem found.")
+
+
+def test_a_torch_that_does_not_import_is_told(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *rest):
+        if name == "torch":
+            raise ImportError("libcudart.so.12: cannot open shared object file")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    report = doctor.examine()
+    (device,) = report["devices"]
+    assert device["problem"] == "torch does not import: ImportError: libcudart.so.12: cannot open shared object file"
+    assert "libcudart" in doctor.text(report)
+
+
+def test_the_command_prints_text_or_json():
+    app = typer.Typer()
+    command.register(app)
+    text = CliRunner().invoke(app, [])
+    assert text.exit_code == 0
+    assert text.stdout.startswith("i2i ")
+    assert json.loads(CliRunner().invoke(app, ["--json"]).stdout)["versions"]["i2i"]
