@@ -186,8 +186,8 @@ class Model(nn.Module, ABC):
         """Translate images (N, C, H, W) in [-1, 1] to images in [-1, 1]; may not change `state_dict()`."""
 
     def targets(self) -> tuple[str, ...]:
-        """What `--to` accepts; default: the data's domains."""
-        return self.spec.domains
+        """What `--to` accepts; default: the data's domains, of pairs the second only."""
+        return self.spec.domains[1:] if "target" in self.spec.channels else self.spec.domains
 
     def preview(self, examples: Sequence[tuple[Batch, Any]]) -> list[dict[str, Tensor]]:
         """Make the rows of the sample sheet: for each example its columns, {title: image (C, H, W) in [-1, 1]}.

@@ -79,14 +79,12 @@ def _with_default(field: OptionField, defaults: Any) -> OptionField:
 
 def parameter(field: OptionField, panel: str) -> inspect.Parameter:
     """Turn an option into a typer parameter. Its default is None, so that the file's value shows through."""
-    shown: Any = False if field.default in (None, MISSING) else _spell(field.default)
     flags = [f"{field.flag}/--no-{field.flag[2:]}"] if field.base is bool else [field.flag]
-    limits = ", ".join(
-        [f"at least {field.min:g}"] * (field.min is not None) + [f"at most {field.max:g}"] * (field.max is not None)
-    )
-    option = typer.Option(
-        *flags, help=field.help + f" ({limits})" * bool(limits), show_default=shown, rich_help_panel=panel
-    )
+    facts = [] if field.default in (None, MISSING) else [f"default {_spell(field.default)}"]
+    facts += [f"at least {field.min:g}"] if field.min is not None else []
+    facts += [f"at most {field.max:g}"] if field.max is not None else []
+    help = f"{field.help} ({', '.join(facts)})" if facts else field.help
+    option = typer.Option(*flags, help=help, show_default=False, rich_help_panel=panel)
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
