@@ -24,7 +24,7 @@ def augment(images: Tensor, draws: Tensor, policy: Iterable[str] = POLICY) -> Te
     """Augment pictures (N, C, H, W) in [-1, 1] by draws (N, DRAWS) from U[0, 1); the result is a function of both.
 
     In a train step the draws are `progress.rand(len(images), DRAWS)`, so that a step can be replayed. The policy names
-    what is done: "flip" (mirror half of them), "color" (brightness, contrast and, where there are channels, saturation),
+    what is done: "flip" (mirror half of them), "color" (brightness, contrast, and saturation where there are channels),
     "translation" (by up to an eighth, filled with 0), "cutout" (a hole of half the side, filled with 0). Colours may
     leave [-1, 1]. Gradients flow to the pictures.
 
