@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 
 from i2i import checkpoint, distributed
 from i2i.device import Engine
-from i2i.model import Model, Phase, Progress
+from i2i.model import Model, Phase, Progress, Watch
 from i2i.plugins import registry
 from i2i.settings import interval
 
@@ -78,6 +78,33 @@ class Interrupt:
         self.asked = True
 
 
+class Watcher:
+    """Says a model's advice, once, when a watched term stays beyond its bound for long enough."""
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self._since: dict[Watch, int | None] = dict.fromkeys(watches)
+        self._said: set[Watch] = set()
+
+    def look(self, step: int, terms: Mapping[str, float]) -> list[str]:
+        """Look at the terms logged at a step; return what is to be said."""
+        advice = []
+        for watch in self._since:
+            value = terms.get(watch.term)
+            low = watch.below is not None and value is not None and value < watch.below
+            high = watch.above is not None and value is not None and value > watch.above
+            if not (low or high):
+                self._since[watch] = None
+                continue
+            since = self._since[watch]
+            if since is None:
+                self._since[watch] = since = step
+            if step - since >= watch.steps and watch not in self._said:
+                self._said.add(watch)
+                bound = f"below {watch.below:g}" if low else f"above {watch.above:g}"
+                advice.append(f"{watch.term} has been {bound} for {step - since:,} steps: {watch.advice}")
+        return advice
+
+
 class Keeper:
     """Keeps a phase's results: losses to the log, weights to checkpoints, pictures to previews."""
 
@@ -85,6 +112,7 @@ class Keeper:
         self, run: Run, model: Model, engine: Engine, optimizers: Mapping[str, Optimizer], log: RunLog | None
     ) -> None:
         self.run, self.model, self.engine, self.optimizers, self.log = run, model, engine, optimizers, log
+        self.watcher = Watcher(model.watches)
 
     def fetch(self, pending: Mapping[int, Mapping[str, Tensor]]) -> dict[str, float]:
         """Fetch the losses of the steps since the last fetch in one transfer; return those of the last step.
@@ -104,9 +132,11 @@ class Keeper:
         return {name: value for (step, name), value in values.items() if step == last}
 
     def observe(self, progress: Progress, terms: dict[str, float]) -> None:
-        """Let plugins see a logged step. An observer that fails is reported and does not stop training."""
+        """Give advice and let plugins see a logged step. An observer that fails is reported and stops nothing."""
         if self.log is None:
             return
+        for advice in self.watcher.look(self.run.step, terms):
+            self.log.say(advice, warning=True)
         try:
             registry().manager.hook.step_finished(run=self.run, progress=progress, losses=dict(terms))
         except Exception as error:

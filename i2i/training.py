@@ -77,7 +77,7 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     try:
         ended = fit(run, model, engine, log, state)
     except NonFinite as error:
-        raise Stopped(f"{error}. {_kept(run)} {_advice(run, engine)}") from error
+        raise Stopped(f"{error}. {_kept(run)}{_advice(run, engine)}") from error
     except FloatingPointError as error:
         raise Stopped(f"{error}. {_kept(run)}") from error
     except OSError as error:
@@ -176,7 +176,7 @@ def _kept(run: Run) -> str:
 
 
 def _advice(run: Run, engine: Engine) -> str:
-    """Say what to change after a loss stopped being a number."""
+    """What to change after a loss stopped being a number, as the end of `_kept`'s sentence."""
     if engine.precision in ("bf16", "fp16"):
-        return "with --precision fp32."
-    return "or start again with a lower learning rate: --lr."
+        return " --precision fp32"
+    return ", or start again with a lower learning rate" + " (--lr)." * hasattr(run.options, "lr")

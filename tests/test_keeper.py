@@ -1,0 +1,67 @@
+"""What the loop does beside training: due times, watches, losses that are no numbers, modes put back."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from i2i import keeper
+from i2i.device import Engine
+from i2i.keeper import Due, Interrupt, Keeper, NonFinite, Watcher, evaluating
+from i2i.model import Watch
+
+
+def test_steps_and_times_fall_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(keeper.time, "monotonic", lambda: now[0])
+    by_steps, by_time = Due("3"), Due("10s")
+    assert [by_steps(step) for step in range(1, 7)] == [False, False, True, False, False, True]
+    seen = []
+    for now[0] in (4, 9, 10, 12, 19, 21):
+        seen.append(by_time(0))
+    assert seen == [False, False, True, False, False, True]
+
+
+def test_a_watch_speaks_once_after_a_long_stay_beyond_its_bound() -> None:
+    watcher = Watcher([Watch("d/a", below=0.1, steps=30, advice="do this")])
+    values = [0.05, 0.2, 0.05, 0.05, 0.05, 0.05, 0.05, 0.05]
+    said = [watcher.look(10 * i, {"d/a": value}) for i, value in enumerate(values)]
+    assert said == [[], [], [], [], [], ["d/a has been below 0.1 for 30 steps: do this"], [], []]
+
+
+def test_the_first_bad_step_is_named_with_its_terms() -> None:
+    pending = {
+        7: {"g/l1": torch.tensor(1.0), "d/a": torch.tensor(2.0)},
+        8: {"g/l1": torch.tensor(float("nan")), "d/a": torch.tensor(3.0)},
+        9: {"g/l1": torch.tensor(float("nan")), "d/a": torch.tensor(float("inf"))},
+    }
+    kept = Keeper.__new__(Keeper)
+    kept.engine = Engine()
+    with pytest.raises(NonFinite, match=r"^g/l1 became nan at step 8$"):
+        kept.fetch(pending)
+    del pending[8], pending[9]
+    assert kept.fetch(pending) == {"g/l1": 1.0, "d/a": 2.0}
+    assert kept.fetch({}) == {}
+
+
+def test_evaluating_puts_every_mode_back() -> None:
+    net = nn.Sequential(nn.Dropout(), nn.Sequential(nn.BatchNorm2d(3)))
+    net[1].eval()
+    with evaluating(net):  # type: ignore[arg-type]
+        assert not any(module.training for module in net.modules())
+        assert torch.is_inference_mode_enabled()
+    assert net.training
+    assert net[0].training
+    assert not net[1].training
+
+
+def test_the_first_signal_is_a_wish_and_handlers_are_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupt() as interrupt:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.asked
+    assert signal.getsignal(signal.SIGTERM) is before
