@@ -94,11 +94,15 @@ def encode(picture: Picture, kind: str, quality: int = 95) -> tuple[bytes, tuple
 
 def _check(picture: Picture, kind: str) -> None:
     if picture.channels not in (1, 3):
-        raise ValueError(f"{kind} holds 1 or 3 channels and the result has {picture.channels}; use --format tif")
+        raise ValueError(_too_small(kind, "1 or 3 channels", f"{picture.channels}; use --format tif"))
     if picture.pixels.dtype == np.float32:
-        raise ValueError(f"{kind} holds whole numbers and the result has fractions; use --format tif")
+        raise ValueError(_too_small(kind, "whole numbers", "fractions; use --format tif"))
     if picture.depth > 8 and kind not in _DEEP:
-        raise ValueError(f"{kind} holds 8 bits a channel and the result has {picture.depth}; use --format png or tif")
+        raise ValueError(_too_small(kind, "8 bits a channel", f"{picture.depth}; use --format png or tif"))
+
+
+def _too_small(kind: str, holds: str, has: str) -> str:
+    return f"cannot be written as {kind}, which holds {holds}: the result has {has}"
 
 
 def _settings(picture: Picture, kind: str, quality: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from i2i.picture import Metadata
@@ -36,6 +37,17 @@ def gather(image: PIL.Image.Image, size: tuple[int, int]) -> Metadata:
         dpi=_dpi(info.get("dpi")),
         text=tuple(texts),
     )
+
+
+def resized(kept: Metadata, size: tuple[int, int], scale: int, before: int, after: int) -> Metadata:
+    """Fit metadata to a result of `size` (H, W), `scale` times the source's, of `after` channels, not `before`."""
+    if kept.exif and scale != 1:
+        kept = replace(kept, exif=upright_exif(kept.exif, size))
+    if kept.icc and before != after and kept.icc[16:20] != {1: b"GRAY", 3: b"RGB "}.get(after):
+        kept = replace(kept, icc=None)  # a profile of gray says nothing about colour
+    if kept.tiff is not None and (scale != 1 or before != after):
+        kept = replace(kept, tiff=kept.tiff.resized(scale, before == after))
+    return kept
 
 
 def upright_xmp(xmp: bytes) -> bytes:

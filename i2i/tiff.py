@@ -16,7 +16,9 @@ from i2i.picture import Array, Header, Metadata, Picture, Unreadable, orient
 
 MAX_CHANNELS = 12  # a third axis without a name is channels up to here, and pages above
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of alpha
-NODATA, GEO_TAGS = 42113, (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
+DESCRIPTION, PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, NODATA = 270, 33550, 33922, 34264, 42113
+GEO_TAGS = (PIXEL_SCALE, TIEPOINTS, TRANSFORMATION, 34735, 34736, 34737, 42112, NODATA)
+LAYOUT_DESCRIPTIONS = ('{"shape"', "ImageJ=", "<?xml", "<OME")
 TEXT_TAGS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
 EXIF_FOLDERS = (0x8769, 0x8825)  # EXIF, GPS
 OTHER_TAGS = (33723, 34377)  # IPTC, Photoshop
@@ -33,6 +35,23 @@ class Tags:
     alpha_index: int = -1
     tags: tuple[tuple[int, int, int, Any, bool], ...] = ()  # as tifffile writes them
     resolution: tuple[Any, Any, int] | None = None  # x, y, unit
+
+    def resized(self, scale: int, same_channels: bool) -> Tags:
+        """The tags of a picture with `scale` times the pixels on a side: the same place on earth, in finer steps."""
+        kept = []
+        for code, kind, count, value, once in self.tags:
+            if code == DESCRIPTION and value.startswith(LAYOUT_DESCRIPTIONS):
+                continue  # it lists sizes and channels that are no more
+            if code == PIXEL_SCALE:
+                value = (value[0] / scale, value[1] / scale, *value[2:])
+            elif code == TIEPOINTS:
+                value = tuple(number * scale if index % 6 < 2 else number for index, number in enumerate(value))
+            elif code == TRANSFORMATION:
+                value = tuple(number / scale if index % 4 < 2 else number for index, number in enumerate(value))
+            kept.append((code, kind, count, value, once))
+        if same_channels:
+            return replace(self, tags=tuple(kept))
+        return replace(self, tags=tuple(kept), alpha_index=-1, photometric=1)
 
 
 @dataclass(frozen=True)
@@ -97,7 +116,7 @@ def read(data: bytes, path: Path) -> Picture:
                 image.load()  # and turns it upright
                 pixels, alpha, profile = images.from_pillow(image)
                 kept = replace(metadata.gather(image, pixels.shape[:2]), exif=tags_to_exif(page, data), icc=profile)
-            tags = _tags(page, "YXS", -1)
+            tags = _tags(page, "YXS", -1, not notes)
             return Picture(pixels, alpha, "TIFF", replace(kept, tiff=tags, nodata=_nodata(page)), notes)
         if layout.axes[0] in "SC":
             values = np.moveaxis(values, 0, -1)
@@ -113,7 +132,7 @@ def read(data: bytes, path: Path) -> Picture:
             dpi=_dpi(page),
             icc=_value(page, 34675),
             xmp=metadata.upright_xmp(_value(page, 700)) if isinstance(_value(page, 700), bytes) else None,
-            tiff=_tags(page, layout.axes, index),
+            tiff=_tags(page, layout.axes, index, not notes and layout.axes != "YXC"),
             nodata=_nodata(page),
         )
         if values.dtype not in (np.uint8, np.uint16, np.float32):
@@ -204,10 +223,12 @@ def _nodata(page: Any) -> float | None:
         return None
 
 
-def _tags(page: Any, layout: str, alpha_index: int) -> Tags:
+def _tags(page: Any, layout: str, alpha_index: int, whole: bool) -> Tags:
     kept = []
     for code in (*TEXT_TAGS, *GEO_TAGS, *OTHER_TAGS):
         tag = page.tags.get(code)
+        if code == DESCRIPTION and tag and not whole and str(tag.value).startswith(LAYOUT_DESCRIPTIONS):
+            continue
         if tag is not None and tag.value is not None:
             kept.append((code, int(tag.dtype), int(tag.count), tag.value, True))
     resolution = None

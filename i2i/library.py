@@ -1,0 +1,130 @@
+"""The models at hand: runs and bundles in ./runs, $I2I_MODELS and the user's model folder, found by name or target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from i2i import places
+from i2i.bundle import BadBundle, Manifest, read_manifest, resolve
+from i2i.options import nearest
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model at hand: what to call it, what `--model` takes, its bundle and what that says."""
+
+    name: str
+    path: Path
+    bundle: Path
+    manifest: Manifest
+
+    def line(self) -> str:
+        """A line of a list: name, what it is, where it goes."""
+        targets = ", ".join(self.manifest.targets) or "one result"
+        return f"{self.path}: {self.manifest.model}, step {self.manifest.step:,}, translates to {targets}"
+
+
+def shelves() -> list[Path]:
+    """The folders that models are looked for in, in order."""
+    named = [Path(part).expanduser() for part in os.environ.get("I2I_MODELS", "").split(os.pathsep) if part.strip()]
+    return [Path("runs"), *named, places.models()]
+
+
+def models() -> list[Found]:
+    """Every model at hand; what is no readable run or bundle is passed by."""
+    found: dict[str, Found] = {}
+    for shelf in shelves():
+        for path in _candidates(shelf):
+            try:
+                bundle = resolve(path)
+                manifest = read_manifest(bundle)
+            except (BadBundle, OSError):
+                continue
+            found.setdefault(os.path.realpath(path), Found(path.name, path, bundle, manifest))
+    return list(found.values())
+
+
+def _candidates(shelf: Path) -> Iterator[Path]:
+    try:
+        if (shelf / "bundle.json").is_file() or (shelf / "checkpoints").is_dir():
+            yield shelf
+        else:
+            yield from sorted(path for path in shelf.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return
+
+
+def find(model: str | None, to: str | None) -> Found:
+    """Find the model that is meant: by path, by name, or as the only one that translates to a target.
+
+    Raises LookupError or ValueError that says which there are and how to choose, or how to train one.
+    """
+    if model is not None:
+        return _named(model)
+    known = models()
+    fitting = [found for found in known if to is None or to in found.manifest.targets]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        goal = f"translate to {to}" if to is not None else "are here"
+        target = f" --to {to}" if to is not None else ""
+        raise ValueError(
+            f"{len(fitting)} models {goal}; choose one with --model:\n{_listed(fitting)}\n"
+            f"For example: i2i translate --model {fitting[0].path}{target} photos/"
+        )
+    raise LookupError(_no_model(to, known))
+
+
+def _named(model: str) -> Found:
+    path = Path(model)
+    if path.exists():
+        bundle = resolve(path)
+        return Found(path.absolute().name, path, bundle, read_manifest(bundle))
+    known = models()
+    named = [found for found in known if model == found.name] or [f for f in known if model == f.manifest.model]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise ValueError(f'{len(named)} models are called "{model}"; give the path of one:\n{_listed(named)}')
+    there = f"here are:\n{_listed(known)}" if known else f"there are none in {_where()}"
+    hint = nearest(model, [found.name for found in known]) or ";"
+    raise LookupError(f'there is no run, bundle or model "{model}"{hint} {there}')
+
+
+def _no_model(to: str | None, known: list[Found]) -> str:
+    """Say which models are here, and the two commands that would make the one that is missing."""
+    goal = f"translates to {to}" if to is not None else "is here"
+    hint = nearest(to or "", sorted({target for found in known for target in found.manifest.targets}))
+    lines = [f"no model {goal} (looked in {_where()}){hint or '.'}"]
+    if known:
+        lines += ["Here are:", _listed(known, 2)]
+    return "\n".join([*lines, f"Train one with: {_training(to)}", f"Then: i2i translate --to {to or 'DOMAIN'} photos/"])
+
+
+def _training(domain: str | None) -> str:
+    """The command that trains a model with a target, on a data set of the catalogue where one has it."""
+    from i2i import catalogue
+    from i2i.plugins import registry
+
+    by_kind = {kind: card.name for card in reversed(registry().models().values()) for kind in card.kinds[:1]}
+    for card in catalogue.cards().values():
+        if domain in card.domains and card.kind in by_kind:
+            return f"i2i train {by_kind[card.kind]} {card.name}"
+    model = by_kind.get("unpaired", "MODEL")
+    return (
+        f"i2i train {model} FOLDER (which holds a folder of pictures for each domain{f', {domain} say' * bool(domain)})"
+    )
+
+
+def _listed(found: list[Found], most: int = 3) -> str:
+    lines = [f"  {each.line()}" for each in found[:most]]
+    if len(found) > most:
+        lines[-1] = f"  and {len(found) - most + 1} more: i2i runs"
+    return "\n".join(lines)
+
+
+def _where() -> str:
+    return ", ".join(str(shelf) for shelf in shelves())

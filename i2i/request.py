@@ -1,0 +1,160 @@
+"""What a translate command asks for: its target, its own flags and the model's, read from the schema in its bundle.
+
+No torch, and no flag is ever taken for an input.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from i2i.options import nearest
+
+OWN = ("to",)  # fields that `translate` has a flag of its own for
+
+
+@dataclass(frozen=True)
+class Forced:
+    """What the user insists on where a picture is not what the model was trained on."""
+
+    luminance: bool = False  # make gray of colour for a model of one channel
+    value_range: tuple[float, float] | None = None  # file values that map to -1 and 1
+
+
+@dataclass(frozen=True)
+class How:
+    """What a command says besides pictures, target and the model's own flags."""
+
+    overwrite: bool = False
+    format: str = ""  # "png"; empty: each picture's own
+    image_size: int | None = None  # short side in pixels that the network sees
+    forced: Forced = field(default_factory=Forced)
+
+
+def choose_target(to: str | None, targets: tuple[str, ...]) -> str | None:
+    """The target that is meant. Raises LookupError for an unknown one, ValueError when there is a choice to make."""
+    listed = ", ".join(targets)
+    if to is None:
+        if len(targets) > 1:
+            raise ValueError(f"this model translates to {listed}; say which with --to {targets[0]}, or to= in Python")
+        return targets[0] if targets else None
+    if to not in targets:
+        if not targets:
+            raise LookupError(f'there is no target "{to}"; this model has one kind of result: leave --to out')
+        hint = nearest(to, targets) or ";"
+        raise LookupError(f'there is no target "{to}"{hint} This model translates to {listed}')
+    return to
+
+
+def parse_range(text: str) -> tuple[float, float]:
+    """Read LOW-HIGH as two numbers. Raises ValueError."""
+    number = r"(-?\d+(?:\.\d+)?)"
+    match = re.fullmatch(rf"{number}\s*[-:,]\s*{number}", text.strip())
+    if match is None or float(match[1]) >= float(match[2]):
+        raise ValueError(f"--range is {text!r}; give the lowest and the highest value, such as 0-4095")
+    return float(match[1]), float(match[2])
+
+
+def flags(schema: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The flags of a Request's schema, `--no-x` of a switch included: {flag: row}."""
+    found = {}
+    for row in schema:
+        if row["name"] not in OWN:
+            name = str(row["name"]).replace("_", "-")
+            found[f"--{name}"] = row
+            if row["type"] == "true or false":
+                found[f"--no-{name}"] = row
+    return found
+
+
+def parse(
+    arguments: Sequence[str], schema: Iterable[dict[str, Any]], others: Iterable[str] = ()
+) -> tuple[list[str], dict[str, Any]]:
+    """Take a model's flags out of arguments: the inputs, and the values by field name.
+
+    `others` are flags to suggest for a misspelt one. Raises LookupError for an unknown flag, ValueError for a value
+    that is missing or of the wrong type.
+    """
+    known = flags(schema)
+    inputs: list[str] = []
+    values: dict[str, Any] = {}
+    rest = iter(arguments)
+    for argument in rest:
+        if not is_flag(argument):
+            inputs.append(argument)
+            continue
+        flag, given, value = argument.partition("=")
+        if flag not in known:
+            raise LookupError(f"there is no flag {flag}{nearest(flag, [*known, *others])}")
+        row = known[flag]
+        if row["type"] == "true or false":
+            if given:
+                raise ValueError(f"{flag} takes no value; it is on by being there, off as --no-{flag[2:]}")
+            values[row["name"]] = not flag.startswith("--no-") or row["name"].startswith("no_")
+            continue
+        parts = [value] if given else [_next(rest, flag, row)]
+        if not given and "," in row["type"]:
+            parts += [_next(rest, flag, row) for _ in range(row["type"].count(","))]
+        values[row["name"]] = _convert(flag, parts, row)
+    return inputs, values
+
+
+def table(schema: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Rows of help for a model's flags: the flag with its type, what it means with its default."""
+    rows = []
+    for flag, row in flags(schema).items():
+        if flag.startswith("--no-") and row["type"] == "true or false":
+            continue
+        default = f" Default: {row['default']}." if "default" in row else ""
+        rows.append((f"{flag} {'' if row['type'] == 'true or false' else row['type']}".strip(), row["help"] + default))
+    return rows
+
+
+def is_flag(argument: str) -> bool:
+    """Whether an argument is spelt as a flag; a lone hyphen is not."""
+    return argument.startswith("-") and argument != "-"
+
+
+def _next(rest: Any, flag: str, row: dict[str, Any]) -> str:
+    value = next(rest, None)
+    if value is None or (is_flag(value) and not _is_number(value)):
+        raise ValueError(f"{flag} has no value; give {row['type']}")
+    return str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _convert(flag: str, parts: list[str], row: dict[str, Any]) -> Any:
+    """Turn texts into a field's type; its own class checks the rest when it is built."""
+    kinds = str(row["type"]).split(",")
+    if len(kinds) > 1:
+        texts = parts if len(parts) > 1 else parts[0].split(",")
+        kinds = [kinds[0]] * len(texts) if "..." in kinds else kinds
+        if len(texts) != len(kinds):
+            raise ValueError(f"{flag} has {len(texts)} values; give {row['type']}")
+        return tuple(_one(flag, text, kind, row) for text, kind in zip(texts, kinds, strict=True))
+    return _one(flag, parts[0], kinds[0], row)
+
+
+def _one(flag: str, text: str, kind: str, row: dict[str, Any]) -> Any:
+    if "|" in kind and text not in kind.split("|"):
+        raise ValueError(f"{flag} is {text!r}; choose {' or '.join(kind.split('|'))}{nearest(text, kind.split('|'))}")
+    if kind not in ("number", "whole number"):
+        return text
+    try:
+        value = float(text) if kind == "number" else int(text)
+    except ValueError:
+        raise ValueError(f"{flag} is {text!r}; give a {kind}") from None
+    if value < row.get("min", value):
+        raise ValueError(f"{flag} is {text}; give at least {row['min']:g}")
+    if value > row.get("max", value):
+        raise ValueError(f"{flag} is {text}; give at most {row['max']:g}")
+    return value

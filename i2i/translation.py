@@ -1,0 +1,237 @@
+"""Translating one picture of any size, mode and depth: what the command does to files and Python to Pillow images."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PIL.Image
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2i import images
+from i2i.metadata import ORIENTATION, gather, resized
+from i2i.options import build
+from i2i.picture import Array, Picture, convert_channels, natural_range, orient, to_pixels, to_tensor
+from i2i.request import Forced, choose_target
+from i2i.spec import DataSpec
+
+if TYPE_CHECKING:
+    from i2i.model import Model
+
+
+def translate_picture(
+    model: Model,
+    picture: Picture,
+    request: Any,
+    image_size: int | None = None,
+    forced: Forced | None = None,
+    name: str = "the picture",
+) -> Picture:
+    """Translate a picture to one of the same size (times `model.scale`), depth and metadata.
+
+    With `image_size` the network sees the picture at that short side, in pixels, and the result is scaled back.
+    Raises ValueError, naming the picture by `name`, where its channels or depth are not the model's.
+    """
+    forced = forced or Forced()
+    wanted = source_channels(model.spec, request.to)
+    value_range = _range_of(model, picture, wanted, forced, name)
+    pixels = _fit_channels(model, picture, wanted, forced, name)
+    missing = _missing(picture)
+    if missing is not None:
+        pixels = np.where(missing[..., None] | ~np.isfinite(pixels), np.asarray(value_range[0], pixels.dtype), pixels)
+    source = to_tensor(pixels, value_range).clamp_(-1, 1)[None]  # (1, C, H, W)
+    size = picture.height * model.scale, picture.width * model.scale
+    with evaluating(model), torch.inference_mode():
+        result = _run(model, source, request, image_size, size)[0]
+    made = to_pixels(result, value_range, picture.pixels.dtype)
+    if missing is not None and model.scale == 1:
+        empty = picture.metadata.nodata if picture.pixels.dtype.kind == "u" else picture.pixels[missing][:, :1]
+        made[missing] = empty
+    alpha = picture.alpha
+    if alpha is not None and model.scale != 1:
+        alpha = _resize_alpha(alpha, size)
+    kept = resized(picture.metadata, size, model.scale, picture.channels, made.shape[2])
+    return replace(picture, pixels=made, alpha=alpha, metadata=kept)
+
+
+def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL.Image.Image:
+    """Translate a Pillow image of any size and mode; see `i2i.Model.translate_image`.
+
+    The result is upright, has the image's alpha and, in `info`, its profile and EXIF.
+    """
+    asked = make_request(model, request)
+    upright = image.copy()  # loads it; the caller's stays as it is
+    upright.info = dict(image.info)
+    pixels, alpha, profile = images.from_pillow(upright)
+    turn = int(image.getexif().get(ORIENTATION, 1))
+    pixels, alpha = orient(pixels, turn), None if alpha is None else orient(alpha, turn)
+    kept = replace(gather(image, pixels.shape[:2]), icc=profile)
+    made = translate_picture(model, Picture(pixels, alpha, image.format or "", kept), asked)
+    result = _to_pillow(made)
+    info = {"icc_profile": made.metadata.icc, "exif": made.metadata.exif, "dpi": made.metadata.dpi}
+    result.info |= {key: value for key, value in info.items() if value}
+    return result
+
+
+def make_request(model: Model, values: dict[str, Any]) -> Any:
+    """Build a model's Request from plain values, with the target filled in where there is only one.
+
+    Raises LookupError for an unknown field or target, ValueError for a bad value or when a target must be chosen.
+    """
+    request = build(type(model).Request, values)
+    target = choose_target(request.to, model.targets())
+    return dataclasses.replace(request, to=target)
+
+
+def source_channels(spec: DataSpec, to: str | None) -> int:
+    """How many channels a model takes, on the way to a target."""
+    channels = spec.channels
+    if "a" in channels and "b" in channels:  # two domains: the source is the one that is not the target
+        return channels["b" if spec.domains and to == spec.domains[0] else "a"]
+    for key in ("source", "image"):
+        if key in channels:
+            return channels[key]
+    return next(iter(channels.values()), 3)
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Switch a model to evaluation and put every module's mode back."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def reflected(length: int, padded: int, device: torch.device | str = "cpu") -> Tensor:
+    """Indices (padded,) that read a side of `length` pixels with its surroundings mirrored, as often as it takes.
+
+    The edge pixel is not doubled; a single pixel is repeated. The picture lies in the middle.
+    """
+    period = max(1, 2 * (length - 1))
+    place = (torch.arange(padded, device=device) - (padded - length) // 2) % period
+    return torch.minimum(place, period - place) if length > 1 else torch.zeros_like(place)
+
+
+def pad(images: Tensor, multiple: int, smallest: int) -> Tensor:
+    """Pad images (N, C, H, W) by repeated reflection to sides that are multiples and at least `smallest`."""
+    for axis in (2, 3):
+        length = images.shape[axis]
+        padded = -(-max(length, smallest) // multiple) * multiple
+        if padded != length:
+            images = images.index_select(axis, reflected(length, padded, images.device))
+    return images
+
+
+def _run(model: Model, source: Tensor, request: Any, image_size: int | None, size: tuple[int, int]) -> Tensor:
+    """Run the network: resized, padded, cropped, resized back to `size` (H, W)."""
+    if len(model.inputs) != 1:
+        raise ValueError(
+            f"this model translates from {', '.join(model.inputs) or 'nothing'}; from one picture alone it cannot"
+        )
+    parameter = next(model.parameters(), torch.zeros(()))
+    source = source.to(parameter.device, parameter.dtype)
+    if image_size is not None:
+        factor = image_size / min(source.shape[2:])
+        seen = [max(1, round(side * factor)) for side in source.shape[2:]]
+        source = _resize(source, (seen[0], seen[1]))
+    height, width = source.shape[2:]
+    padded = pad(source, model.size_multiple, model.min_size)
+    top, left = (padded.shape[2] - height) // 2, (padded.shape[3] - width) // 2
+    devices = [parameter.device] if parameter.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(request.seed)
+        result = model.translate({model.inputs[0]: padded}, request)
+    scale = model.scale
+    result = result[:, :, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
+    return _resize(result, size) if result.shape[2:] != size else result
+
+
+def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize images (N, C, H, W) in [-1, 1] by a bicubic filter that averages when it shrinks."""
+    return F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
+def _resize_alpha(alpha: Array, size: tuple[int, int]) -> Array:
+    limits = (0.0, 1.0) if alpha.dtype.kind == "f" else natural_range(alpha.dtype)
+    return to_pixels(_resize(to_tensor(alpha[..., None], limits)[None], size)[0], limits, alpha.dtype)[..., 0]
+
+
+def _missing(picture: Picture) -> Array | None:
+    """Where a picture holds no data (H, W): its nodata value in all channels, or a number that is none."""
+    missing = np.zeros(picture.pixels.shape[:2], bool)
+    if picture.metadata.nodata is not None:
+        missing |= (picture.pixels == picture.metadata.nodata).all(axis=2)
+    if picture.pixels.dtype.kind == "f":
+        missing |= ~np.isfinite(picture.pixels).all(axis=2)
+    return missing if missing.any() else None
+
+
+def _range_of(model: Model, picture: Picture, wanted: int, forced: Forced, name: str) -> tuple[float, float]:
+    """The file values that map to -1 and 1: the model's own, or a type's whole range where the model has that."""
+    if forced.value_range is not None:
+        return forced.value_range
+    spec, kind = model.spec, picture.pixels.dtype
+    own = {8: (0.0, 255.0), 16: (0.0, 65535.0)}.get(spec.depth)
+    if tuple(spec.value_range) == own and kind.kind == "u":
+        return natural_range(kind)
+    if spec.depth == picture.depth:
+        return spec.value_range
+    raise ValueError(_mismatch(model, picture, wanted, name))
+
+
+def _fit_channels(model: Model, picture: Picture, wanted: int, forced: Forced, name: str) -> Array:
+    if picture.channels == wanted or (picture.channels == 1 and wanted == 3):
+        return convert_channels(picture.pixels, wanted)
+    if picture.channels == 3 and wanted == 1 and forced.luminance:
+        return convert_channels(picture.pixels, 1)
+    raise ValueError(_mismatch(model, picture, wanted, name))
+
+
+def _mismatch(model: Model, picture: Picture, wanted: int, name: str) -> str:
+    def told(channels: int, depth: int) -> str:
+        bits = "floating point" if depth == 32 else f"{depth} bit"
+        return f"{channels} channel{'s' if channels > 1 else ''}, {bits}"
+
+    spec, ways = model.spec, []
+    if picture.channels == 3 and wanted == 1:
+        ways.append("--channels luminance")
+    if picture.channels == wanted or ways or (picture.channels == 1 and wanted == 3):
+        natural = "0-1" if picture.depth == 32 else f"0-{2**picture.depth - 1}"
+        if spec.depth != picture.depth:
+            ways.append(f"--range {natural}")
+    force = f", or force it with {' '.join(ways)}" if ways else ""
+    manifest = getattr(model, "manifest", None)  # a model that was never saved has none
+    label = f'"{manifest.model}" ' if manifest is not None else ""
+    low, high = spec.value_range
+    return (
+        f"model {label}expects {told(wanted, spec.depth)}, range {low:g}-{high:g}; {name} has "
+        f"{told(picture.channels, picture.depth)}. Nothing was written. Convert the input{force}."
+    )
+
+
+def _to_pillow(picture: Picture) -> PIL.Image.Image:
+    """Turn a picture into the Pillow image that holds it best."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if picture.channels not in (1, 3):
+        raise ValueError(
+            f"the result has {picture.channels} channels, Pillow images have 1 or 3; translate files instead"
+        )
+    if pixels.dtype == np.uint16 and (picture.channels == 3 or alpha is not None):
+        warnings.warn("Pillow holds 16 bits only in gray: this result has 8; i2i translate keeps 16", stacklevel=3)
+        pixels = (pixels / 257).round().astype(np.uint8)
+        alpha = None if alpha is None else (alpha / 257).round().astype(np.uint8)
+    if pixels.dtype == np.float32 and picture.channels == 3:
+        raise ValueError("the result has 3 channels of fractions, which Pillow cannot hold; translate files instead")
+    values = pixels if alpha is None else np.dstack([pixels, alpha])
+    return PIL.Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
