@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
     from torch import Tensor
 
-MARGIN, GAP, LEADING = 16, 12, 4  # pixels
+MARGIN, GAP, BLOCK_GAP, LEADING = 16, 12, 32, 4  # pixels
 TEXT_SIZE = 15
 SMALLEST, LARGEST = 192, 512  # sides of a picture on the sheet are brought between these
 WIDEST = 2400  # of a sheet; more columns make smaller pictures
@@ -25,43 +26,58 @@ def sheet(rows: Sequence[Mapping[str, Tensor]]) -> PIL.Image.Image:
     """Draw a labelled contact sheet, an RGB picture: one row an example, one column an entry of its mapping.
 
     Images are (C, H, W) in [-1, 1], of any size, type and device. One channel is drawn grey; of two the first, of
-    four or more the first three are drawn, and the title says so. Titles stand once on top where all rows share
-    them, else above each picture. Raises ValueError when there is nothing to draw.
+    four or more the first three are drawn, and the title says so. Titles stand on top of rows that share them; where
+    these change, a block begins, and blocks stand side by side if the sheet were higher than wide otherwise. Raises
+    ValueError when there is nothing to draw.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image
 
     rows = [row for row in rows if row]
     if not rows:
         raise ValueError("a sample sheet needs at least one row with an image")
-    font = ImageFont.load_default(TEXT_SIZE)
     count = max(len(row) for row in rows)
     largest = min(LARGEST, max((WIDEST - 2 * MARGIN - (count - 1) * GAP) // count, 16))
     cells = [[(f"{name}{note(image)}", _draw(image, largest)) for name, image in row.items()] for row in rows]
-    widths = [max([NARROWEST, *(row[i][1].width for row in cells if i < len(row))]) for i in range(count)]
-    shared = all([title for title, _ in row] == [title for title, _ in cells[0]] for row in cells)
+    grouped = itertools.groupby(cells, key=lambda row: [title for title, _ in row])
+    blocks = [_block(titles, [[picture for _, picture in row] for row in group]) for titles, group in grouped]
 
-    titles = [[wrap(title, widths[i], font) for i, (title, _) in enumerate(row)] for row in cells]
-    line = sum(font.getmetrics()) + LEADING if hasattr(font, "getmetrics") else TEXT_SIZE + LEADING
-    tops = [max(map(len, row)) * line + LEADING if not shared or y == 0 else 0 for y, row in enumerate(titles)]
-    heights = [max(picture.height for _, picture in row) for row in cells]
-    size = (
-        sum(widths) + GAP * (count - 1) + 2 * MARGIN,
-        sum(tops) + sum(heights) + GAP * (len(cells) - 1) + 2 * MARGIN,
-    )
-
-    page = Image.new("RGB", size, PAPER)
-    pen = ImageDraw.Draw(page)
-    y = MARGIN
-    for row, row_titles, top, height in zip(cells, titles, tops, heights, strict=True):
-        x = MARGIN
-        for (_, picture), lines, width in zip(row, row_titles, widths, strict=False):
-            if top:
-                for i, text in enumerate(lines):
-                    pen.text((x, y + top - LEADING - (len(lines) - i) * line), text, fill=INK, font=font)
-            page.paste(picture, (x, y + top))
-            x += width + GAP
-        y += top + height + GAP
+    width, height = sum(block.width for block in blocks) + BLOCK_GAP * (len(blocks) - 1), sum(b.height for b in blocks)
+    beside = len(blocks) > 1 and height > max(b.width for b in blocks) and width + 2 * MARGIN <= WIDEST
+    if beside:
+        height = max(block.height for block in blocks)
+    else:
+        width, height = max(block.width for block in blocks), height + GAP * (len(blocks) - 1)
+    page = Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), PAPER)
+    x = y = MARGIN
+    for block in blocks:
+        page.paste(block, (x, y))
+        x, y = (x + block.width + BLOCK_GAP, y) if beside else (x, y + block.height + GAP)
     return page
+
+
+def _block(titles: Sequence[str], rows: Sequence[Sequence[PIL.Image.Image]]) -> PIL.Image.Image:
+    """Draw rows of pictures below the titles that they share."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.load_default(TEXT_SIZE)
+    line = TEXT_SIZE + 2 * LEADING
+    widths = [max([NARROWEST, *(row[i].width for row in rows)]) for i in range(len(titles))]
+    heights = [max(picture.height for picture in row) for row in rows]
+    texts = [wrap(title, width, font) for title, width in zip(titles, widths, strict=True)]
+    top = max(map(len, texts)) * line
+    size = sum(widths) + GAP * (len(widths) - 1), top + sum(heights) + GAP * (len(rows) - 1)
+    block = Image.new("RGB", size, PAPER)
+    pen = ImageDraw.Draw(block)
+    x = 0
+    for column, (lines, width) in enumerate(zip(texts, widths, strict=True)):
+        for i, text in enumerate(lines):
+            pen.text((x, top - (len(lines) - i) * line), text, fill=INK, font=font)
+        y = top
+        for row, height in zip(rows, heights, strict=True):
+            block.paste(row[column], (x, y))
+            y += height + GAP
+        x += width + GAP
+    return block
 
 
 def note(image: Tensor) -> str:

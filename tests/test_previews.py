@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFont
 
 from i2i import previews
-from i2i.previews import GAP, INK, MARGIN, SMALLEST
+from i2i.previews import BLOCK_GAP, GAP, INK, MARGIN, SMALLEST
 
 FONT = ImageFont.load_default(previews.TEXT_SIZE)
 
@@ -31,10 +31,15 @@ def test_pixels_stand_where_they_should_with_their_values():
     assert (page[MARGIN:above] == INK).any()
 
 
-def test_titles_stand_above_each_picture_where_rows_differ():
-    same = previews.sheet([{"a": torch.zeros(3, 256, 256)}, {"a": torch.zeros(3, 256, 256)}])
-    other = previews.sheet([{"a": torch.zeros(3, 256, 256)}, {"b": torch.zeros(3, 256, 256)}])
-    assert other.height > same.height
+def test_rows_of_other_titles_make_blocks_side_by_side_unless_the_sheet_is_wide():
+    image = torch.zeros(3, 256, 256)
+    one = previews.sheet([{"a": image}] * 3)
+    two = previews.sheet([{"a": image}, {"a": image}, {"a": image}, {"b": image}, {"b": image}])
+    assert two.size == (2 * one.width - 2 * MARGIN + BLOCK_GAP, one.height)
+    wide = {f"column {i}": image for i in range(4)}
+    over = previews.sheet([wide, {"other": image}])
+    block = previews.sheet([wide])
+    assert over.size == (block.width, 2 * block.height - 2 * MARGIN + GAP)
 
 
 def test_small_pictures_grow_by_whole_pixels():
