@@ -132,6 +132,8 @@ def _notes(found: Survey, *others: str) -> list[str]:
     notes = []
     if found.unreadable:
         notes.append(f"Skipped {_files(len(found.unreadable))} that cannot be read: {_some(found.unreadable)}.")
+    if found.tree.stray:
+        notes.append(f"Ignored {_files(len(found.tree.stray))} that are no pictures: {_some(found.tree.stray)}.")
     if found.found.missing:
         notes.append(f"{len(found.found.missing)} have no partner and are left out: {_some(found.found.missing)}.")
     if found.found.outside:

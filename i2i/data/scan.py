@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -215,7 +216,8 @@ def _remember(memory: Path, rows: dict[str, list[Any]]) -> None:
         beside.write_text(json.dumps({"version": _VERSION, "files": rows}), encoding="utf-8")
         beside.replace(memory)
     except OSError:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def inspect(path: Path) -> Info:

@@ -23,6 +23,14 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
 """Each kind's layouts, in the order they are tried."""
 
 
+_ARRANGE = {
+    "paired": "give pairs side by side in one picture, or in two folders under equal names",
+    "unpaired": "put the pictures of each domain into a folder named after it",
+    "labelled": "put the pictures of each class into a folder named after it, or list them in labels.csv",
+    "captioned": "list pictures and sentences in captions.jsonl",
+}
+
+
 class OtherKind(ValueError):
     """The folder holds data of another kind."""
 
@@ -120,8 +128,8 @@ def survey(root: Path, kind: str, tree: Tree | None = None) -> Survey:
     if found is None:
         others = kinds_of(tree)
         seen = detect(tree, others[0]) if others else None
-        reads = f": it reads as {others[0]} ({seen.layout})" if seen else ""
-        raise OtherKind(f"{tree.root} does not hold {kind} data{reads}; see what was understood with: i2i data check")
+        reads = f", it reads as {others[0]} ({seen.layout})" if seen else ""
+        raise OtherKind(f"{tree.root} does not hold {kind} data{reads}; {_ARRANGE.get(kind, 'see: i2i data check')}")
     dropped = tuple(item for item in found.items if not set(item.files.values()) <= tree.usable)
     result = Survey(tree, found, dropped)
     if not result.items:

@@ -1,0 +1,158 @@
+"""Layouts made of a table."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from i2i.data.layouts import Found
+from i2i.data.scan import scan
+from i2i.data.survey import detect, kinds_of
+
+
+def found(root: Path, kind: str) -> Found:
+    result = detect(scan(root), kind)
+    assert result is not None
+    assert kinds_of(scan(root))[0] == kind
+    return result
+
+
+def test_captions(tmp_path: Path, draw) -> None:
+    for name in "abc":
+        draw(tmp_path / "images" / f"{name}.png")
+    rows = [
+        {"file": "images/a.png", "split": "train", "captions": ["A dog.", " Two dogs. "]},
+        {"file": "images/b.png", "split": "test", "captions": "A cat."},
+        {"file": "images/gone.png", "split": "test", "captions": ["Nothing."]},
+    ]
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    result = found(tmp_path, "captioned")
+    assert [(i.key, i.split, i.captions) for i in result.items] == [
+        ("images/a.png", "train", ("A dog.", "Two dogs.")),
+        ("images/b.png", "test", ("A cat.",)),
+    ]
+    assert result.missing == ("images/gone.png",)
+    assert result.outside == ("images/c.png",)
+
+
+def test_metadata_of_several_folders(tmp_path: Path, draw) -> None:
+    for split in ("train", "test"):
+        draw(tmp_path / split / "1.png")
+        (tmp_path / split / "metadata.jsonl").write_text('{"file_name": "1.png", "text": "One."}')
+    assert {(item.key, item.split) for item in found(tmp_path, "captioned").items} == {
+        ("train/1.png", "train"),
+        ("test/1.png", "test"),
+    }
+
+
+def test_captions_in_a_table_with_a_row_a_sentence(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "pictures" / "1.jpg")
+    (tmp_path / "captions.csv").write_text('image,caption\n1.jpg,"A dog, running."\n1.jpg,A dog.\n')
+    assert found(tmp_path, "captioned").items[0].captions == ("A dog, running.", "A dog.")
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_classes_in_a_table(tmp_path: Path, draw, separator: str) -> None:
+    for index in range(3):
+        draw(tmp_path / f"{index}.png")
+    rows = [("file_name", "label"), ("0.png", "10"), ("1.png", "9"), ("2.png", "10")]
+    (tmp_path / "labels.csv").write_text("\n".join(separator.join(row) for row in rows))
+    result = found(tmp_path, "labelled")
+    assert result.domains == ("9", "10")
+    assert [item.label for item in result.items] == [1, 0, 1]
+
+
+def test_attributes_in_a_table(tmp_path: Path, draw) -> None:
+    for index in range(2):
+        draw(tmp_path / "faces" / f"{index}.png")
+    (tmp_path / "list.csv").write_text("image_id,Smiling,Young\n0,1,-1\n1,-1,-1\n")
+    result = found(tmp_path, "labelled")
+    assert result.domains == ("Smiling", "Young")
+    assert [item.label for item in result.items] == [(1, 0), (0, 0)]
+
+
+def test_pairs_in_a_table(tmp_path: Path, draw) -> None:
+    for name in ("in/1.png", "out/x.png", "in/2.png"):
+        draw(tmp_path / name)
+    rows = "source,target,split\nin/1.png,out/x.png,train\nin/2.png,out/gone.png,train\n"
+    (tmp_path / "metadata.csv").write_text(rows)
+    result = found(tmp_path, "paired")
+    assert [item.files for item in result.items] == [{"source": "in/1.png", "target": "out/x.png"}]
+    assert result.missing == ("out/gone.png",)
+
+
+def test_celeba(tmp_path: Path, draw) -> None:
+    for index in range(3):
+        draw(tmp_path / "img_align_celeba" / f"{index:06}.jpg")
+    lines = ["3", "Bald Smiling", "000000.jpg -1  1", "000001.jpg  1 -1", "000002.jpg  1  1"]
+    (tmp_path / "list_attr_celeba.txt").write_text("\n".join(lines))
+    (tmp_path / "list_eval_partition.txt").write_text("000000.jpg 0\n000001.jpg 1\n000002.jpg 2\n")
+    result = found(tmp_path, "labelled")
+    assert result.domains == ("Bald", "Smiling")
+    assert [(item.split, item.label) for item in result.items] == [("train", (0, 1)), ("val", (1, 0)), ("test", (1, 1))]
+    (tmp_path / "list_attr_celeba.txt").write_text("1\nBald Smiling\n000000.jpg 1\n")
+    with pytest.raises(ValueError, match=r"line 3, needs a file and 2 values"):
+        detect(scan(tmp_path), "labelled")
+
+
+def write_idx(root: Path, split: str, count: int, cut: int = 0) -> None:
+    images = struct.pack(">BBBBIII", 0, 0, 8, 3, count, 4, 5) + bytes(i % 256 for i in range(count * 20))
+    labels = struct.pack(">BBBBI", 0, 0, 8, 1, count) + bytes(i % 3 for i in range(count))
+    root.mkdir(parents=True, exist_ok=True)
+    (root / f"{split}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images[: len(images) - cut]))
+    (root / f"{split}-labels-idx1-ubyte").write_bytes(labels)
+
+
+def test_idx_files(tmp_path: Path) -> None:
+    write_idx(tmp_path / "MNIST" / "raw", "train", 6)
+    write_idx(tmp_path / "MNIST" / "raw", "t10k", 3)
+    result = found(tmp_path, "labelled")
+    assert result.domains == ("0", "1", "2")
+    assert [item.label for item in result.items if item.split == "train"] == [0, 1, 2, 0, 1, 2]
+    assert sum(item.split == "test" for item in result.items) == 3
+    info = next(iter(scan(tmp_path).pictures.values()))
+    assert (info.height, info.width, info.channels, info.depth) == (4, 5, 1, 8)
+
+
+def test_a_cut_idx_file_is_unreadable(tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 6, cut=7)
+    (info,) = scan(tmp_path).pictures.values()
+    assert info.problem == "holds 113 bytes of the 120 it declares; download it again"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("metadata.jsonl", '{"file_name": "a.png"}\n{oops', "line 2, is not JSON"),
+        ("captions.jsonl", "[1]", "line 1, is not an object"),
+        ("labels.csv", "file,label\na.png,1,2\n", "line 2, has more cells"),
+    ],
+)
+def test_a_damaged_table_is_named_with_its_line(tmp_path: Path, draw, name: str, text: str, error: str) -> None:
+    draw(tmp_path / "a.png")
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=error):
+        kinds_of(scan(tmp_path))
+    (tmp_path / name).rename(tmp_path / f"unrelated{Path(name).suffix}")
+    assert kinds_of(scan(tmp_path)) == ["images"]
+
+
+def test_a_table_may_not_lead_outside(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "secret.png")
+    draw(tmp_path / "set" / "a.png")
+    rows = [{"file": name, "caption": "x"} for name in ("../secret.png", str(tmp_path / "secret.png"), "a.png")]
+    (tmp_path / "set" / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    result = found(tmp_path / "set", "captioned")
+    assert [item.key for item in result.items] == ["a.png"]
+    assert len(result.missing) == 2
+
+
+def test_a_split_in_the_table_holds_for_images_too(tmp_path: Path, draw) -> None:
+    for name in "ab":
+        draw(tmp_path / f"{name}.png")
+    (tmp_path / "list.csv").write_text("file,split\na.png,train\nb.png,test\n")
+    assert {item.key: item.split for item in found(tmp_path, "images").items} == {"a.png": "train", "b.png": "test"}

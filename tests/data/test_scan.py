@@ -1,0 +1,130 @@
+"""Walking a folder: what is a picture, what is not, what is broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from i2i import places
+from i2i.data import scan as module
+from i2i.data.scan import Info, scan
+
+
+def test_modes_and_depths_are_known(tmp_path: Path, draw) -> None:
+    root = tmp_path / "modes"
+    draw(root / "grey.png", channels=1)
+    draw(root / "rgba.png", mode="RGBA")
+    draw(root / "palette.png", mode="P")
+    draw(root / "cmyk.jpg", mode="CMYK")
+    draw(root / "deep.png", channels=1, dtype="uint16")
+    draw(root / "deep.tif", dtype="uint16")
+    draw(root / "five.tif", channels=5, dtype="uint16")
+    draw(root / "float.tif", channels=1, dtype="float32")
+    known = {name: (info.channels, info.depth, info.problem) for name, info in scan(root).pictures.items()}
+    assert known == {
+        "grey.png": (1, 8, ""),
+        "rgba.png": (3, 8, ""),
+        "palette.png": (3, 8, ""),
+        "cmyk.jpg": (3, 8, ""),
+        "deep.png": (1, 16, ""),
+        "deep.tif": (3, 16, ""),
+        "five.tif": (5, 16, ""),
+        "float.tif": (1, 32, ""),
+    }
+    assert all((info.height, info.width) == (12, 16) for info in scan(root).pictures.values())
+
+
+def test_broken_files_are_named_with_the_reason(tmp_path: Path, draw) -> None:
+    good = draw(tmp_path / "good.jpg", (64, 64)).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(good[: len(good) // 2])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "page.jpg").write_text("<!DOCTYPE html><html>Not found</html>")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    problems = {name: info.problem for name, info in scan(tmp_path).pictures.items()}
+    assert problems.pop("good.jpg") == ""
+    assert "cut off" in problems.pop("cut.jpg")
+    assert problems == {
+        "empty.png": "is empty (0 bytes)",
+        "gone.jpg": "is a link that leads nowhere",
+        "page.jpg": "is a web page (HTML), not a picture",
+    }
+
+
+def test_stray_files_and_documents_are_told_apart(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "sub folder" / "Été à la mer.PNG")
+    for name in (".DS_Store", "Thumbs.db", "notes.md", "LICENSE", "metadata.jsonl", "a.xmp", "._a.jpg"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / ".git").mkdir()
+    draw(tmp_path / ".git" / "hidden.png")
+    tree = scan(tmp_path)
+    assert tree.files == ("sub folder/Été à la mer.PNG",)
+    assert tree.documents == ("LICENSE", "metadata.jsonl", "notes.md")
+    assert tree.stray == (".DS_Store", "._a.jpg", "Thumbs.db", "a.xmp")
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "elsewhere" / "1.png")
+    root = tmp_path / "root"
+    draw(root / "2.png")
+    (root / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "circle").symlink_to(root)
+    assert scan(root).files == ("2.png", "linked/1.png")
+
+
+def test_pictures_are_decoded_again_only_when_changed(tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "set"
+    for name in "ab":
+        draw(root / f"{name}.png")
+    first = scan(root)
+    seen: list[str] = []
+    monkeypatch.setattr(module, "inspect", lambda path: seen.append(path.name) or Info(problem="looked at"))
+    assert scan(root) == first
+    draw(root / "b.png", (20, 20))
+    assert scan(root).pictures["b.png"].problem == "looked at"
+    assert seen == ["b.png"]
+
+
+def test_a_damaged_memory_is_ignored(tmp_path: Path, draw) -> None:
+    root = tmp_path / "set"
+    draw(root / "a.png")
+    first = scan(root)
+    (memory,) = (places.cache() / "scans").iterdir()
+    memory.write_text(json.dumps({"version": 1, "files": 3}))
+    memory.write_text("{torn")
+    assert scan(root) == first
+
+
+def test_a_memory_that_cannot_be_written_costs_nothing(tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("I2I_HOME", str(tmp_path / "file"))
+    draw(tmp_path / "set" / "a.png")
+    assert scan(tmp_path / "set").files == ("a.png",)
+
+
+def test_a_missing_folder_is_named_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "winter").mkdir()
+    with pytest.raises(ValueError, match='wintr does not exist; give a folder of pictures; did you mean "winter"'):
+        scan(tmp_path / "wintr")
+    (tmp_path / "winter.zip").write_text("")
+    with pytest.raises(ValueError, match="is a file, not a folder"):
+        scan(tmp_path / "winter.zip")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("range = [4095, 0]", "give the lowest and highest value"),
+        ("range = 3", "give the lowest and highest value"),
+        ('domains = ["one"]', "give their names"),
+        ("labels = 0", "give how many there are"),
+        ("rnage = [0, 1]", 'unknown key "rnage"; did you mean "range"'),
+        ("range = [0,", "is not valid TOML"),
+    ],
+)
+def test_a_wrong_dataset_toml_is_refused(tmp_path: Path, draw, text: str, error: str) -> None:
+    draw(tmp_path / "a.png")
+    (tmp_path / "dataset.toml").write_text(text)
+    with pytest.raises((ValueError, LookupError), match=error.replace("[", r"\[")):
+        scan(tmp_path)
