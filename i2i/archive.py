@@ -30,7 +30,9 @@ def unpack(archive: Path, folder: Path) -> int:
     try:
         for entries, (name, content) in enumerate(members(archive, limit), start=1):
             if entries > MAX_FILES:
-                raise ValueError(f"{archive.name} holds more than {MAX_FILES:,} entries; nothing of it is kept")
+                raise ValueError(
+                    f"the archive {archive.name} holds more than {MAX_FILES:,} entries; nothing of it is kept"
+                )
             target = folder / _inside(archive, name)
             if content is None:
                 target.mkdir(parents=True, exist_ok=True)
@@ -44,15 +46,17 @@ def unpack(archive: Path, folder: Path) -> int:
                     out.write(chunk)
             files += 1
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise ValueError(f"{archive.name} has a file and a folder of one name: {error.filename}") from None
+        raise ValueError(f"the archive {archive.name} has a file and a folder of one name: {error.filename}") from None
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
         raise ValueError(
-            f"{archive.name} is damaged or no archive ({error or 'it ends early'}); fetch it again"
+            f"the file {archive.name} is damaged or no archive ({error or 'it ends early'}); fetch it again"
         ) from None
     except OSError as error:
         if error.errno is not None:  # a true one: a full disk, a folder that may not be written
             raise
-        raise ValueError(f"{archive.name} is damaged ({error}); fetch it again") from None  # gzip's are OSErrors too
+        raise ValueError(
+            f"the archive {archive.name} is damaged ({error}); fetch it again"
+        ) from None  # gzip's are OSErrors too
     return files
 
 
@@ -61,18 +65,19 @@ def _inside(archive: Path, name: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
         raise ValueError(
-            f"{archive.name} is unsafe: its entry {name!r} would be written outside the folder; nothing of it is kept"
+            f"the archive {archive.name} is unsafe: its entry {name!r} would be written outside the folder; "
+            "nothing of it is kept"
         )
     return path
 
 
 def _unsafe_kind(archive: Path, name: str, kind: str) -> ValueError:
-    return ValueError(f"{archive.name} is unsafe: its entry {name!r} is {kind}; nothing of it is kept")
+    return ValueError(f"the archive {archive.name} is unsafe: its entry {name!r} is {kind}; nothing of it is kept")
 
 
 def _too_big(archive: Path, limit: int) -> ValueError:
     return ValueError(
-        f"{archive.name} ({archive.stat().st_size:,} bytes) unpacks to more than {limit:,} bytes; "
+        f"the archive {archive.name} ({archive.stat().st_size:,} bytes) unpacks to more than {limit:,} bytes; "
         "no set of pictures packs so well, so nothing of it is kept"
     )
 
@@ -87,7 +92,7 @@ def _zip(archive: Path, limit: int) -> Iterator[_MEMBER]:
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _unsafe_kind(archive, info.filename, "a link" if kind == stat.S_IFLNK else "a device")
             if info.flag_bits & 1:
-                raise ValueError(f"{archive.name} is encrypted; unpack it yourself and use --from FOLDER")
+                raise ValueError(f"the archive {archive.name} is encrypted; unpack it yourself and use --from FOLDER")
             if info.is_dir():
                 yield info.filename, None
             else:
@@ -127,7 +132,9 @@ def _decompressed(archive: Path, raw: BinaryIO) -> Any:
 
         return lzma.LZMAFile(raw)
     if start.lstrip()[:1] == b"<":
-        raise ValueError(f"{archive.name} is a web page, not an archive: the address has moved or asks for a login")
+        raise ValueError(
+            f"the file {archive.name} is a web page, not an archive: the address has moved or asks for a login"
+        )
     return raw
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2i.tables import size as in_words
+
 if TYPE_CHECKING:
     import requests
 
@@ -150,7 +152,7 @@ def _attempt(session: requests.Session, url: str, part: _Part, announce: Any, sa
         _room(part.path, have, size)
         _append(response, part, have, size, say)
     if size is not None and part.size() != size:
-        raise requests.ConnectionError(f"it stopped after {megabytes(part.size())} of {megabytes(size)}")
+        raise requests.ConnectionError(f"it stopped after {in_words(part.size())} of {in_words(size)}")
 
 
 def _append(response: requests.Response, part: _Part, have: int, size: int | None, say: Say) -> None:
@@ -160,7 +162,7 @@ def _append(response: requests.Response, part: _Part, have: int, size: int | Non
                 out.write(chunk)
                 advance(len(chunk))
     except KeyboardInterrupt:
-        say(f"Stopped; {megabytes(part.size())} are kept, and the same command goes on from there.")
+        say(f"Stopped; {in_words(part.size())} are kept, and the same command goes on from there.")
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -175,10 +177,9 @@ def _room(path: Path, have: int, size: int | None) -> None:
 
 
 def _full(path: Path, have: int, size: int | None) -> OSError:
-    whole = f" of {megabytes(size)}" if size is not None else ""
+    whole = f" of {in_words(size)}" if size is not None else ""
     return OSError(
-        errno.ENOSPC,
-        f"no room for the download: {megabytes(have)}{whole} are kept in {path.parent}. Free some space and repeat the "
+        f"no room for the download: {in_words(have)}{whole} are kept in {path.parent}. Free some space and repeat the "
         "command to go on, or set I2I_HOME to a folder on another disk",
     )
 
@@ -229,14 +230,6 @@ def _host(url: str) -> str:
     return urlsplit(url).netloc or url
 
 
-def megabytes(size: int) -> str:
-    """A size as people say it: `111.5 MB`."""
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"
-
-
 @contextmanager
 def _progress(name: str, have: int, size: int | None, say: Say) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, elsewhere a line every ten seconds."""
@@ -257,6 +250,6 @@ def _progress(name: str, have: int, size: int | None, say: Say) -> Iterator[Call
         done += count
         if time.monotonic() - last >= 10:
             last = time.monotonic()
-            say(f"{name}: {megabytes(done)}" + (f" of {megabytes(size)}" if size else ""))
+            say(f"{name}: {in_words(done)}" + (f" of {in_words(size)}" if size else ""))
 
     yield advance

@@ -1,0 +1,170 @@
+"""Bring a data set of the catalogue into the cache: generate it, download it, or take it from a file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from i2i import archive, checksums, places
+from i2i.cards import import_target
+from i2i.catalogue import MARKER, Card, Say
+from i2i.download import fetch
+from i2i.tables import size as in_words
+
+_SPLITS = {"train", "test", "val", "trainA", "trainB", "testA", "testB"}
+
+
+def generate(card: Card, say: Say) -> Path:
+    """Write an embedded set, once."""
+
+    def write(folder: Path) -> None:
+        say(f"Making {card.name} from {card.source}. Licence: {card.licence}.")
+        import_target(card.generator)(folder)
+
+    return _once(card, write, say)
+
+
+def download(card: Card, say: Say) -> Path:
+    """Download, check and unpack. The archive is deleted afterwards; a part of it is kept for the next attempt."""
+
+    def write(folder: Path) -> None:
+        packed = places.data() / f".{card.name}-{card.archive}"
+        if not packed.exists():
+            try:
+                fetch(card.urls, packed, say=say, announce=lambda url, size: say(_announcement(card, url, size)))
+            except ConnectionError as error:
+                raise ConnectionError(
+                    f"the data set {card.name} could not be downloaded ({error}). {by_hand(card)}"
+                ) from None
+        record = places.data() / ".sums" / f"{card.name}.json"
+        try:
+            found = checksums.verify(card.name, packed, card.sha256, record)
+            say(f"Unpacking {card.archive}.")
+            _unpack(packed, folder)
+            checksums.remember(record, found, packed.stat().st_size)
+        except ValueError:
+            packed.unlink(missing_ok=True)
+            raise
+        packed.unlink()
+
+    return _once(card, write, say)
+
+
+def take(card: Card, given: Path, say: Say) -> Path:
+    """Copy a folder or unpack an archive that the user already has."""
+
+    def write(folder: Path) -> None:
+        say(f"{card.name} from {given}. Licence: {card.licence}.")
+        if given.is_dir():
+            shutil.copytree(given, folder, dirs_exist_ok=True)
+            return
+        if card.sha256 and checksums.sha256(given) != card.sha256.lower():
+            say(f"Its check sum is not the catalogue's ({card.sha256}); it is taken because you gave it.")
+        _unpack(given, folder)
+
+    return _once(card, write, say)
+
+
+def by_hand(card: Card) -> str:
+    """What to type when the address cannot be reached."""
+    return (
+        f"With the file from elsewhere: i2i data get {card.name} --from {card.archive}; "
+        f"or put the unpacked folder at {Path('datasets') / card.name}"
+    )
+
+
+def _announcement(card: Card, url: str, size: int | None) -> str:
+    size = size or card.size
+    return (
+        f"Downloading {card.name}, {in_words(size) if size else 'of unknown size'}, from {url}. "
+        f"Licence: {card.licence}."
+    )
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """Unpack, and lift what lies in a single folder of its own, as archives have it."""
+    if not archive.unpack(packed, folder):
+        raise ValueError(f"the archive {packed.name} holds no files")
+    inside = [path for path in folder.iterdir() if path.name != "__MACOSX" and not path.name.startswith(".")]
+    if len(inside) == 1 and inside[0].is_dir() and inside[0].name not in _SPLITS:
+        lifted = inside[0].rename(folder / f".{secrets.token_hex(4)}")  # its own name may be that of a child
+        for path in lifted.iterdir():
+            path.rename(folder / path.name)
+        lifted.rmdir()
+
+
+def _once(card: Card, write: Callable[[Path], None], say: Say) -> Path:
+    """Let `write` fill a folder beside, then rename it: processes that ask at once get one whole folder."""
+    target = places.data() / card.name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target, say):
+            if not target.is_dir():
+                _fill(card, write, target)
+    except OSError as error:
+        raise _explained(card, error) from None
+    return target
+
+
+@contextmanager
+def _alone(target: Path, say: Say) -> Iterator[None]:
+    """Keep other processes from preparing the same folder."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say(f"Another process is preparing {target.name}; waiting for it.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fill(card: Card, write: Callable[[Path], None], target: Path) -> None:
+    for left in target.parent.glob(f".{card.name}-*.new"):  # of a process that was killed: nobody else has the lock
+        shutil.rmtree(left, ignore_errors=True)
+    beside = target.with_name(f".{card.name}-{secrets.token_hex(4)}.new")
+    beside.mkdir()
+    try:
+        write(beside)
+        _mark(card, beside)
+        os.replace(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _mark(card: Card, folder: Path) -> None:
+    """Say in the folder what it is, in the terms that any folder may use; a file of the set's own is left alone."""
+    import tomli_w
+
+    marker = folder / MARKER
+    if marker.exists():
+        return
+    notes = {"name": card.name, "licence": card.licence, "authors": list(card.authors), "source": card.source}
+    if len(card.domains) == 2:  # more are told by their folders
+        notes["domains"] = list(card.domains)
+    marker.write_text(tomli_w.dumps(notes), encoding="utf-8")
+
+
+def _explained(card: Card, error: OSError) -> OSError:
+    """Say what to do where the cache cannot be written; any other error as it is."""
+    if error.errno == errno.ENOSPC:
+        return OSError(
+            f"no room to unpack {card.name} into {places.data()}. Free some space and repeat the command, "
+            "or set I2I_HOME to a folder on another disk"
+        )
+    here = error.filename is not None and places.cache() in Path(os.fsdecode(error.filename)).parents
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and here:
+        return OSError(
+            f"data sets cannot be written to {places.data()} ({error.strerror}); "
+            "set I2I_HOME to a folder that you may write"
+        )
+    return error
