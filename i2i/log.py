@@ -148,8 +148,9 @@ class RunLog:
             if self._board is None:
                 from torch.utils.tensorboard import SummaryWriter
 
-                purge = self._first_step + 1 if self._first_step else None  # a viewer drops what a cut took away
-                self._board = SummaryWriter(str(self.folder / TENSORBOARD), purge_step=purge)
+                place = self.folder / TENSORBOARD
+                purge = self._first_step + 1 if place.exists() else None  # a viewer drops what a cut took away
+                self._board = SummaryWriter(str(place), purge_step=purge)
             write(self._board)
         except Exception as error:
             self._board, self._board_failed = None, True
