@@ -91,6 +91,33 @@ def test_a_torch_that_does_not_import_is_told(monkeypatch):
     assert "libcudart" in doctor.text(report)
 
 
+def test_gpus_are_told_with_their_memory_and_what_is_wrong_with_them(monkeypatch):
+    import torch
+
+    def free(index):
+        if index == 1:
+            raise RuntimeError("CUDA error: out of memory\nmore")
+        return 60 * 10**9, 80 * 10**9
+
+    for name, value in {
+        "is_available": lambda: True,
+        "device_count": lambda: 2,
+        "get_device_name": lambda index: f"GPU {index}",
+        "get_device_capability": lambda index: (9, 0),
+        "mem_get_info": free,
+        "is_bf16_supported": lambda including_emulation: True,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    report = doctor.examine()
+    cpu, first, second = report["devices"]
+    assert (cpu["auto"], first["auto"]) == (False, True)
+    assert first["capability"] == "9.0"
+    assert second["problem"] == "CUDA error: out of memory"
+    text = doctor.text(report)
+    assert "GPU 0, 80 GB, 60 GB free, bf16 in hardware (taken by --device auto)" in text
+    assert "- cuda:1: CUDA error: out of memory" in text
+
+
 def test_the_command_prints_text_or_json():
     app = typer.Typer()
     command.register(app)
