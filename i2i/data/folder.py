@@ -133,7 +133,8 @@ def _notes(found: Survey, *others: str) -> list[str]:
     if found.unreadable:
         notes.append(f"Skipped {_files(len(found.unreadable))} that cannot be read: {_some(found.unreadable)}.")
     if found.tree.stray:
-        notes.append(f"Ignored {_files(len(found.tree.stray))} that are no pictures: {_some(found.tree.stray)}.")
+        are = "is no picture" if len(found.tree.stray) == 1 else "are no pictures"
+        notes.append(f"Ignored {_files(len(found.tree.stray))} that {are}: {_some(found.tree.stray)}.")
     if found.found.missing:
         notes.append(f"{len(found.found.missing)} have no partner and are left out: {_some(found.found.missing)}.")
     if found.found.outside:

@@ -1,0 +1,103 @@
+"""The report of `i2i data check`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from i2i.data.check import check
+
+
+@pytest.fixture
+def seasons(tmp_path: Path, draw) -> Path:
+    root = tmp_path / "summer2winter"
+    for letter in "AB":
+        for split, count in (("train", 3), ("test", 2)):
+            for index in range(count):
+                draw(root / f"{split}{letter}" / f"{letter}{split}{index}.png", (40, 50 + index))
+    return root
+
+
+def test_a_report_says_what_was_understood(seasons: Path) -> None:
+    report = check(seasons)
+    assert (report.kind, report.domains, report.other_kinds) == (
+        "unpaired",
+        ["summer", "winter"],
+        ["labelled", "images"],
+    )
+    assert report.counts == {"train": {"summer": 3, "winter": 3}, "test": {"summer": 2, "winter": 2}}
+    assert report.sizes == {"smallest": [50, 40], "median": [51, 40], "largest": [52, 40]}
+    assert report.formats == {"RGB, 8 bit": 10}
+    assert (report.trained_on, report.held_back) == (6, 4)
+    assert report.held_back_files == [
+        "testA/Atest0.png",
+        "testA/Atest1.png",
+        "testB/Btest0.png",
+        "testB/Btest1.png",
+    ]
+    assert json.loads(json.dumps(report.json()))["channels"] == {"summer": 3, "winter": 3}
+    text = report.text()
+    for line in (
+        "kind:           unpaired (folders A and B)",
+        "domains:        summer, winter",
+        "train samples:  summer 3, winter 3",
+        "values:         0 to 255 map to -1 to 1",
+        "held back:      4 samples, the data's own test",
+        "Warning: 3 training pictures of summer: fewer than 50 are learnt by heart",
+    ):
+        assert f"  {line}" in text
+
+
+def test_the_bad_is_listed(seasons: Path) -> None:
+    (seasons / "trainA" / "broken.jpg").write_text("<html>no</html>")
+    (seasons / "trainA" / ".DS_Store").write_text("")
+    (seasons / "testA" / "same.png").write_bytes((seasons / "trainA" / "Atrain0.png").read_bytes())
+    (seasons / "trainB" / "same.png").write_bytes((seasons / "trainB" / "Btrain0.png").read_bytes())
+    report = check(seasons)
+    assert report.unreadable == {"trainA/broken.jpg": "is a web page (HTML), not a picture"}
+    assert report.stray == ["trainA/.DS_Store"]
+    assert report.duplicates == [["testA/same.png", "trainA/Atrain0.png"], ["trainB/Btrain0.png", "trainB/same.png"]]
+    assert report.duplicates_across == [["testA/same.png", "trainA/Atrain0.png"]]
+    text = report.text()
+    assert "  unreadable:     1: trainA/broken.jpg is a web page (HTML), not a picture" in text
+    assert "1 picture is both trained on and held back" in text
+
+
+def test_missing_partners_are_named(pairs: Path) -> None:
+    (pairs / "target" / "03.png").unlink()
+    report = check(pairs)
+    assert report.missing == ["source/03.png"]
+    assert "1 picture has no partner, so training leaves out: source/03.png." in report.text()
+    assert report.held_back_from == "chosen by a hash of their names"
+    assert (report.trained_on, report.held_back) == (7, 4)
+
+
+def test_side_by_side_has_two_roles(tmp_path: Path, draw) -> None:
+    for index in range(3):
+        draw(tmp_path / f"{index}.png", (8, 16), channels=1)
+    assert check(tmp_path).channels == {"source": 1, "target": 1}
+
+
+def test_what_would_stop_training_is_a_warning(tmp_path: Path, draw) -> None:
+    for index in range(3):
+        draw(tmp_path / f"{index}.tif", channels=1, dtype="float32")
+    report = check(tmp_path)
+    assert report.value_range == []
+    assert "Warning: This stops training: 0.tif holds float or signed values" in report.text()
+
+
+def test_a_kind_can_be_asked_for(seasons: Path) -> None:
+    assert check(seasons, ("labelled",)).kind == "labelled"
+    with pytest.raises(ValueError, match="does not hold captioned data"):
+        check(seasons, ("captioned",))
+    with pytest.raises(ValueError, match="does not exist"):
+        check(seasons / "nowhere")
+
+
+def test_checking_needs_no_torch() -> None:
+    code = "import i2i.data.check, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
