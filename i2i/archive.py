@@ -142,7 +142,7 @@ class _Bounded:
     """A stream that gives up after `limit` bytes, headers included: a tar header may be a bomb too."""
 
     def __init__(self, stream: IO[bytes], limit: int, error: ValueError) -> None:
-        self._stream, self._left, self._error = stream, limit + (16 << 20), error
+        self._stream, self._left, self._error = stream, limit, error
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._stream.read(size)

@@ -23,13 +23,14 @@ def verify(name: str, path: Path, expected: str, record: Path) -> str:
     found = sha256(path)
     if expected and found != expected.lower():
         raise ValueError(
-            f"the file {path.name} is not the file that the catalogue describes: its sha256 is {found}, not {expected}, "
+            f"the file {path.name} is not what the catalogue describes: its sha256 is {found}, not {expected}, "
             f"so it was not unpacked. Try again later, or give a copy that you trust: i2i data get {name} --from FILE"
         )
     if not expected and (first := _first(record)) and first["sha256"] != found:
         raise ValueError(
-            f"the file {path.name} has changed since its first download here on {first['date']}: its sha256 is {found}, "
-            f"not {first['sha256']}, so it was not unpacked. If the change is meant, delete {record} and repeat this"
+            f"the file {path.name} has changed since its first download here on {first['date']}: its sha256 is "
+            f"{found}, not {first['sha256']}, so it was not unpacked. "
+            f"If the change is meant, delete {record} and repeat this"
         )
     return found
 

@@ -134,7 +134,7 @@ def test_no_server_says_what_to_type(site: Path) -> None:
 
 def test_a_known_sum_is_checked(site: Path) -> None:
     packed = pack(site / "set.zip", FILES)
-    with pytest.raises(ValueError, match="not the file that the catalogue describes"):
+    with pytest.raises(ValueError, match="is not what the catalogue describes"):
         get(a_card(site, sha256="0" * 64))
     assert leftovers() == set()
     get(a_card(site, sha256=hashlib.sha256(packed.read_bytes()).hexdigest().upper()))

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
             typer.Option("--from", metavar="FILE", help="Archive or folder to take it from, instead of a download."),
         ] = None,
         offline: Annotated[
-            bool | None, typer.Option("--offline", help="Never download. [env: I2I_OFFLINE]", show_default=False)
+            bool | None, typer.Option("--offline", help="Never download; so does I2I_OFFLINE=1.", show_default=False)
         ] = None,
     ) -> None:
         there = catalogue.locate(name)
@@ -64,10 +64,12 @@ def register(app: typer.Typer) -> None:
 
 def listing(cards: list[Card]) -> str:
     """The catalogue as a table."""
-    rows = [(card.name, card.kind, ", ".join(card.domains), place(card), card.licence) for card in cards]
+    rows = [
+        (card.name, card.kind, ", ".join(card.domains), place(card), card.licence.partition(";")[0]) for card in cards
+    ]
     return (
         table(rows, head=("NAME", "KIND", "DOMAINS", "WHERE", "LICENCE"))
-        + "\n\nBring one here: i2i data get NAME. Train on it: i2i train MODEL NAME"
+        + "\n\nBring one here: i2i data get NAME (it shows the whole licence). Train on it: i2i train MODEL NAME"
     )
 
 
