@@ -42,6 +42,7 @@ warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)  
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 _ALPHA = {"LA", "La", "RGBA", "RGBa", "PA"}
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, OverflowError)
+_CUT_OFF = ("truncated", "smaller than", "broken PNG", "failed to read", "unexpected end")  # in others' messages
 
 
 def is_picture(path: Path) -> bool:
@@ -60,7 +61,7 @@ def read(path: Path | str) -> Picture:
         return decode(data, path)
     except Unreadable:
         raise
-    except (*_BROKEN, MemoryError) as error:
+    except (*_BROKEN, MemoryError, PIL.Image.DecompressionBombError) as error:
         raise Unreadable(path, _reason(data, error)) from error
 
 
@@ -80,7 +81,9 @@ def header(path: Path | str) -> Header:
             file.seek(0)
             start = file.read(64)
             if maxval := _wide_pnm(start):
-                return _pnm_header(start, maxval[1])
+                told = _pnm_header(start, maxval[1])
+                guard(told.height, told.width, path)
+                return told
             file.seek(0)
             with PIL.Image.open(file) as image:
                 return pillow_header(image, file, path)
@@ -110,7 +113,7 @@ def decode(data: bytes, path: Path | str = "the picture") -> Picture:
             pixels, alpha, profile = from_pillow(image)
         pixels, alpha = orient(pixels, orientation), None if alpha is None else orient(alpha, orientation)
         kept = metadata.gather(image, pixels.shape[:2])
-        kept = replace(kept, icc=profile, lossless=image.format == "WEBP" and data[12:16] == b"VP8L")
+        kept = replace(kept, icc=profile, lossless=_is_lossless_webp(data))
         name = "JPEG" if image.format == "MPO" else image.format or ""
     return Picture(pixels, alpha, name, kept, (f"first of {frames} frames",) if frames > 1 else ())
 
@@ -199,6 +202,16 @@ def _orientation(image: PIL.Image.Image, file: IO[bytes]) -> int:
     return int(image.getexif().get(metadata.ORIENTATION, 1))
 
 
+def _is_lossless_webp(data: bytes) -> bool:
+    place = 12
+    while data[8:12] == b"WEBP" and place + 8 <= len(data):
+        if data[place : place + 4] in (b"VP8L", b"VP8 "):
+            return data[place : place + 4] == b"VP8L"
+        length = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + length + length % 2
+    return False
+
+
 def is_tiff(start: bytes) -> bool:
     """Whether a file that begins so is a TIFF or BigTIFF."""
     return start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -232,6 +245,6 @@ def _reason(data: bytes, error: BaseException) -> str:
     if isinstance(error, PIL.UnidentifiedImageError):
         return "is not a picture that can be read, whatever its name says"
     text = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
-    if "truncated" in text or "buffer is smaller" in text or "broken PNG" in text or isinstance(error, EOFError):
+    if isinstance(error, EOFError) or any(word in text for word in _CUT_OFF):
         return f"is damaged or cut off ({text})"
     return f"cannot be decoded ({text or type(error).__name__})"

@@ -95,3 +95,16 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I2I_HOME", str(tmp_path / "i2i-home"))
     for name in ("I2I_DATA", "I2I_MODELS", "I2I_OFFLINE", "I2I_DISABLE_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def filters() -> Iterator[Any]:
+    """Register the models that need no training as a plugin, for one test."""
+    import filters as module
+
+    from i2i.plugins import registry
+
+    manager = registry().manager
+    manager.register(module, name="filters")
+    yield module
+    manager.unregister(module)

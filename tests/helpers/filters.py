@@ -1,0 +1,75 @@
+"""Models that translate without training: what they do to a picture can be said in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import i2i
+from i2i import bundle
+from i2i.spec import DataSpec
+
+
+@i2i.hookimpl
+def models() -> list[i2i.ModelCard]:
+    return [
+        i2i.ModelCard("invert", "filters:Invert", data="unpaired", summary="The negative."),
+        i2i.ModelCard("double", "filters:Double", data="unpaired", summary="Twice the size."),
+    ]
+
+
+class Invert(i2i.Model):
+    """Make the negative; the sides it takes are checked. `--strength 0` leaves the picture as it is."""
+
+    size_multiple = 4
+    min_size = 8
+
+    @dataclass(frozen=True, kw_only=True)
+    class Request(i2i.Request):
+        strength: float = i2i.option(1.0, help="1 for the whole negative, 0 for none of it.", min=0, max=1)
+        noise: bool = i2i.option(False, help="Draw noise instead.")
+
+    def __init__(self, options: i2i.Options, spec: DataSpec) -> None:
+        super().__init__(options, spec)
+        self.weight = torch.nn.Parameter(-torch.ones(()))
+        self.dropout = torch.nn.Dropout(0.5)  # must be off
+        self.seen: list[tuple[int, ...]] = []
+
+    def optimizers(self, phase: i2i.Phase) -> dict[str, torch.optim.Optimizer]:
+        return {"all": torch.optim.SGD(self.parameters(), 0.1)}
+
+    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
+        yield "all", {"zero": self.weight * 0}
+
+    def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
+        source = inputs["source"]
+        self.seen.append(tuple(source.shape))
+        assert all(side % self.size_multiple == 0 and side >= self.min_size for side in source.shape[2:])
+        if request.noise:
+            return torch.rand_like(source) * 2 - 1
+        return self.dropout(source * (1 + (self.weight - 1) * request.strength))
+
+
+class Double(Invert):
+    """Repeat every pixel twice on each side."""
+
+    scale = 2
+
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
+        return inputs["source"].repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def make(cls: type[Invert] = Invert, **spec: object) -> Invert:
+    """A model of two domains, summer and winter, of RGB of 8 bits, except for what `spec` says."""
+    values = {"domains": ("summer", "winter"), "channels": {"a": 3, "b": 3}} | spec
+    return cls(cls.Options(), DataSpec(**values)).train()
+
+
+def keep(folder: Path, cls: type[Invert] = Invert, step: int = 300, **spec: object) -> Path:
+    """Write such a model as the run `folder`; the `filters` fixture must be on."""
+    model = make(cls, **spec)
+    name = next(card.name for card in models() if card.target.endswith(cls.__name__))
+    bundle.write(folder / "checkpoints" / "last", model, bundle.describe(name, model, step=step))
+    return folder

@@ -1,0 +1,81 @@
+"""Finding a model by path, by name, or by where it translates to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from i2i import library, places
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_only_model_that_translates_there_is_found(here, filters):
+    filters.keep(Path("runs/one"))
+    filters.keep(Path("runs/two"), domains=("horse", "zebra"))
+    (here / "runs/broken").mkdir()
+    (here / "runs/.hidden").mkdir()
+    (here / "runs/torn/checkpoints/last").mkdir(parents=True)
+    (here / "runs/torn/checkpoints/last/bundle.json").write_text("{")
+    found = library.find(None, "winter")
+    assert (found.name, found.path, found.manifest.step) == ("one", Path("runs/one"), 300)
+    assert library.find(None, "zebra").name == "two"
+    assert library.find("two", None).path == Path("runs/two")
+
+
+def test_every_shelf_is_searched(here, filters, monkeypatch):
+    filters.keep(here / "shelf/a", domains=("x", "red"))
+    filters.keep(here / "single", domains=("x", "green"))
+    filters.keep(places.models() / "c", domains=("x", "blue"))
+    monkeypatch.setenv("I2I_MODELS", os.pathsep.join([str(here / "shelf"), str(here / "single"), str(here / "none")]))
+    assert library.find(None, "red").name == "a"
+    assert library.find(None, "green").name == "single"
+    assert library.find(None, "blue").name == "c"
+    assert library.find("c", None).path == places.models() / "c"
+
+
+def test_a_path_wins_and_may_be_a_bundle(here, filters):
+    filters.keep(Path("elsewhere/one"))
+    assert library.find("elsewhere/one", "winter").bundle == Path("elsewhere/one/checkpoints/last")
+    assert library.find("elsewhere/one/checkpoints/last", None).manifest.model == "invert"
+
+
+def test_several_say_how_to_choose(here, filters):
+    for number in range(5):
+        filters.keep(Path(f"runs/r{number}"), step=number * 1000)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        library.find(None, "winter")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "5 models translate to winter; choose one with --model:"
+    assert lines[2] == "  runs/r1: invert, step 1,000, translates to summer, winter"
+    assert lines[-1] == "For example: i2i translate --model runs/r0 --to winter photos/"
+    assert len(lines) <= 6
+    with pytest.raises(ValueError, match='5 models are called "invert"; give the path of one'):
+        library.find("invert", "winter")
+
+
+def test_none_says_which_two_commands_make_one(here, filters):
+    with pytest.raises(LookupError) as caught:
+        library.find(None, "zebra")
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("no model translates to zebra (looked in runs, ")
+    assert lines[1].startswith("Train one with: i2i train ")
+    assert lines[1].endswith(" horse2zebra")
+    assert lines[2] == "Then: i2i translate --to zebra photos/"
+    filters.keep(Path("runs/one"))
+    with pytest.raises(LookupError, match=r'did you mean "winter"(.|\n)*runs/one: invert'):
+        library.find(None, "wintr")
+
+
+def test_an_unknown_name_says_the_nearest(here, filters):
+    filters.keep(Path("runs/fox"))
+    with pytest.raises(LookupError, match=r'no run, bundle or model "fxo"; did you mean "fox"'):
+        library.find("fxo", None)
+    with pytest.raises(ValueError, match="neither a bundle nor a run"):
+        library.find(".", None)

@@ -1,0 +1,86 @@
+"""A model's flags, read from its bundle's schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+import i2i
+from i2i.options import schema
+from i2i.request import choose_target, parse, parse_range, table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(i2i.Request):
+    strength: float = i2i.option(1.0, help="How much.", min=0, max=1)
+    style: Literal["old", "new"] = i2i.option("new", help="Which.")
+    shift: tuple[int, int] = i2i.option((0, 0), help="How far.")
+    keep_sky: bool = i2i.option(False, help="Leave the sky.")
+
+
+SCHEMA = schema(Request)
+
+
+def test_flags_stand_before_between_and_after_inputs():
+    arguments = ["--strength", "0.5", "a", "--keep-sky", "b", "--style=old", "--shift", "1", "-2", "c", "--seed", "7"]
+    inputs, values = parse(arguments, SCHEMA)
+    assert inputs == ["a", "b", "c"]
+    assert values == {"strength": 0.5, "keep_sky": True, "style": "old", "shift": (1, -2), "seed": 7}
+    assert Request(**values).seed == 7
+    assert parse(["--no-keep-sky", "--shift=3,4"], SCHEMA)[1] == {"keep_sky": False, "shift": (3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["--strenth", "1"], LookupError, 'no flag --strenth; did you mean "--strength"'),
+        (["a", "--overwite"], LookupError, 'no flag --overwite; did you mean "--overwrite"'),
+        (["--strength"], ValueError, "--strength has no value; give number"),
+        (["--strength", "--keep-sky"], ValueError, "--strength has no value"),
+        (["--strength", "much"], ValueError, "--strength is 'much'; give a number"),
+        (["--strength", "2"], ValueError, "--strength is 2; give at most 1"),
+        (["--strength", "-2"], ValueError, "--strength is -2; give at least 0"),
+        (["--count", "0"], ValueError, "--count is 0; give at least 1"),
+        (["--seed", "1.5"], ValueError, "give a whole number"),
+        (["--style", "odl"], ValueError, 'choose old or new; did you mean "old"'),
+        (["--shift", "1"], ValueError, "--shift has no value"),
+        (["--shift=1"], ValueError, "--shift has 1 values; give whole number,whole number"),
+        (["--keep-sky=yes"], ValueError, "--keep-sky takes no value"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, error, message):
+    with pytest.raises(error) as caught:
+        parse(arguments, SCHEMA, ["--overwrite"])
+    assert message in str(caught.value)
+
+
+def test_help_rows():
+    rows = dict(table(SCHEMA))
+    assert rows["--strength number"] == "How much. Default: 1.0."
+    assert rows["--keep-sky"] == "Leave the sky. Default: False."
+    assert not any(flag.startswith("--to") for flag in rows)
+
+
+def test_choosing_a_target():
+    assert choose_target(None, ("winter",)) == "winter"
+    assert choose_target(None, ()) is None
+    assert choose_target("summer", ("summer", "winter")) == "summer"
+    with pytest.raises(ValueError, match="translates to summer, winter; say which with --to summer"):
+        choose_target(None, ("summer", "winter"))
+    with pytest.raises(LookupError) as caught:
+        choose_target("wintr", ("summer", "winter"))
+    expected = 'there is no target "wintr"; did you mean "winter"? This model translates to summer, winter'
+    assert str(caught.value) == expected
+    with pytest.raises(LookupError, match="leave --to out"):
+        choose_target("x", ())
+
+
+def test_ranges():
+    assert parse_range("0-4095") == (0, 4095)
+    assert parse_range("-1000-3000.5") == (-1000, 3000.5)
+    assert parse_range("-5--1") == (-5, -1)
+    for text in ("4095", "9-1", "a-b"):
+        with pytest.raises(ValueError, match="--range is"):
+            parse_range(text)
