@@ -125,6 +125,9 @@ def fit(run: Run, model: Model, engine: Engine, log: RunLog | None, state: check
             fuse(optimizers)
             checkpoint.carry_over(before, optimizers)
             keeper = Keeper(run, model, engine, optimizers, log)
+            if log:
+                log.batch_size = stretch.batch_size
+                log.steps_per_epoch = len(run.dataset) / stretch.batch_size
             if run.step == 0:
                 keeper.save()
                 keeper.preview()

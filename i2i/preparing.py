@@ -14,7 +14,7 @@ from i2i.data import open_dataset
 from i2i.model import Model
 from i2i.options import Options, build, describe, nearest, read_toml
 from i2i.plugins import load_class, registry
-from i2i.run import CONFIG, Run, read_state
+from i2i.run import CONFIG, Run, is_trained, read_state
 from i2i.settings import Settings
 
 CHANGEABLE = (  # run options that may differ when a run goes on
@@ -115,7 +115,7 @@ def reopen(
     Raises ValueError when the run still runs, is finished (without `steps`), or its data is gone or has changed.
     """
     saved = read_state(folder)
-    if saved["state"] == "running":
+    if saved["state"] == "running" and is_trained(folder, patience=5):
         raise ValueError(f"{folder} is being trained by process {saved['pid']} on {saved['host']}; stop that one first")
     card = registry().model(saved["model"])
     cls = load_class(card)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import socket
 import time
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -76,12 +74,9 @@ def _parsed(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 def _state(folder: Path) -> dict[str, Any]:
     try:
-        state = read_state(folder)
+        return read_state(folder)
     except (OSError, ValueError):
         return {"state": "unknown"}
-    if state.get("pid") == os.getpid() and state.get("host") == socket.gethostname() and state["state"] == "killed":
-        state["state"] = "running"  # `read_state` speaks of other processes; this one writes the page while it trains
-    return state
 
 
 def _facts(state: Mapping[str, Any], steps: list[dict[str, Any]]) -> str:

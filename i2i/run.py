@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2i.options import Options, read_toml, to_plain
+from filelock import FileLock, Timeout
+
+from i2i.options import Options, to_plain
 from i2i.settings import Settings
 
 if TYPE_CHECKING:
@@ -232,27 +234,38 @@ def read_state(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(state, dict) or not isinstance(state.get("model"), str):
         raise ValueError(f"{path} is damaged: it names no model")
-    if state.get("state") == "running" and not is_alive(state):
+    if state.get("state") == "running" and not is_trained(folder):
         state["state"] = "killed"
     return state
 
 
-def is_alive(state: dict[str, Any]) -> bool:
-    """Whether the process that wrote this state still runs; on another host we cannot know and say yes for an hour."""
-    if state.get("host") != socket.gethostname():
-        return time.time() - float(state.get("updated", 0)) < 3600
+def lock(folder: Path) -> FileLock:
+    """The lock that the process which trains a run holds; it falls when the process ends, however it ends."""
+    return FileLock(folder / ".lock")
+
+
+def hold(folder: Path) -> FileLock:
+    """Take a run's lock. Raises ValueError when another process trains it."""
+    held = lock(folder)
     try:
-        os.kill(int(state.get("pid", 0)), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, ValueError):
+        held.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"{folder} is being trained by another process; stop that one first") from None
+    return held
+
+
+def is_trained(folder: Path, patience: float = 0) -> bool:
+    """Whether a process trains this run now, here or on another machine that shares the folder.
+
+    Just after a kill its data workers still hold the lock, for a second or two; `patience` (seconds) outwaits them.
+    """
+    try:
+        with lock(folder).acquire(timeout=patience):
+            return False
+    except Timeout:
         return True
-    return int(state.get("pid", 0)) != os.getpid()
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read a run's config.toml."""
-    return read_toml(folder / CONFIG)
+    except OSError:
+        return False  # a read-only folder: nobody trains there
 
 
 def make_folder(settings: Settings, default: str) -> Path:

@@ -20,7 +20,7 @@ from i2i.loop import fit
 from i2i.model import Model, mix
 from i2i.plugins import load_class
 from i2i.preparing import prepare, reopen
-from i2i.run import CONFIG, Run, make_folder, plan, write_text
+from i2i.run import CONFIG, Run, hold, make_folder, plan, write_text
 
 PREVIEW_EXAMPLES = 6  # rows of the sample sheet
 
@@ -72,7 +72,12 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     if run.settings.compile:
         compile_networks(model)
 
-    log = _begin(run, model, engine, state, quiet) if distributed.rank() == 0 else None
+    log, lock = None, None
+    if distributed.rank() == 0:
+        if state is None:
+            run.folder = make_folder(run.settings, f"{run.card.name}-{run.root.name}")
+        lock = hold(run.folder)
+        log = _begin(run, model, engine, state, quiet)
     ended = "failed"
     try:
         ended = fit(run, model, engine, log, state)
@@ -86,6 +91,8 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     finally:
         if log is not None:
             _end(run, log, ended)
+        if lock is not None:
+            lock.release()
         distributed.shutdown()
     if ended == "stopped":
         raise KeyboardInterrupt
@@ -105,10 +112,9 @@ def make_model(run: Run) -> Model:
 
 
 def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | None, quiet: bool) -> RunLog:
-    """Make or reopen the run's folder, write what it was started with, and say so."""
+    """Write into the run's folder what it was started with, and say so."""
     settings = run.settings
     if state is None:
-        run.folder = make_folder(settings, f"{run.card.name}-{run.root.name}")
         write_text(run.folder / CONFIG, tomli_w.dumps(run.config()))
     else:
         cut(run.folder, run.step)

@@ -1,5 +1,4 @@
 import json
-import os
 import socket
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from i2i.commands import runs
+from i2i.run import hold
 
 
 @pytest.fixture
@@ -62,11 +62,12 @@ def test_runs_are_listed_newest_first(cli):
 
 
 def test_states_are_told_apart(cli):
-    make("alive", state="running", pid=os.getppid())
-    make("gone", state="running", pid=2**22 + 1)
+    held = hold(make("alive", state="running"))
+    make("gone", state="running")
     damaged = make("damaged")
     (damaged / "run.json").write_text("{")
     found = {line.split()[0]: line for line in rows(cli())[1:4]}
+    held.release()
     assert " running " in found["alive"]
     assert " stopped (killed) " in found["gone"]
     assert " damaged " in found["damaged"]
@@ -129,10 +130,11 @@ def test_what_is_no_run_is_never_deleted(cli):
 
 
 def test_a_running_run_is_refused(cli):
-    make("busy", state="running", pid=os.getppid())
+    held = hold(make("busy", state="running"))
     error = cli("delete", "busy", "--yes").exception
+    held.release()
     assert isinstance(error, ValueError)
-    assert f"runs/busy is running (process {os.getppid()} on {socket.gethostname()})" in str(error)
+    assert f"runs/busy is running (process 1 on {socket.gethostname()})" in str(error)
     assert Path("runs/busy").exists()
 
 

@@ -2,9 +2,7 @@ import base64
 import io
 import json
 import math
-import os
 import re
-import socket
 import time
 from html.parser import HTMLParser
 
@@ -12,6 +10,7 @@ import pytest
 from PIL import Image
 
 from i2i import previews, report
+from i2i.run import hold
 
 VOID = {"meta", "img", "input", "br", "link"}
 HOSTILE = '<script>alert("x")</script>&$name'
@@ -171,8 +170,10 @@ def test_a_run_that_has_just_begun_or_is_damaged_has_a_page(tmp_path):
 
 
 def test_the_process_that_trains_is_running(tmp_path):
-    run = make_run(tmp_path, state="running", pid=os.getpid(), host=socket.gethostname())
+    run = make_run(tmp_path, state="running")
+    held = hold(run)
     assert "running" in Page(report.page(run)).text
+    held.release()
 
 
 def test_long_logs_are_thinned_evenly_with_both_ends(tmp_path):

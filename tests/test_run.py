@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2i.model import Phase
-from i2i.run import make_folder, plan, read_state
+from i2i.run import hold, make_folder, plan, read_state
 from i2i.settings import Settings, interval
 
 
@@ -65,13 +63,15 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "evil").exists()
 
 
-def test_a_running_state_whose_process_is_gone_counts_as_killed(tmp_path: Path) -> None:
-    dead = 2**22 + 1  # above Linux's largest process number
-    state = {"model": "toy", "state": "running", "pid": dead, "host": socket.gethostname()}
-    (tmp_path / "run.json").write_text(json.dumps(state))
+def test_a_running_state_that_nobody_holds_counts_as_killed(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"model": "toy", "state": "running"}))
     assert read_state(tmp_path)["state"] == "killed"
-    (tmp_path / "run.json").write_text(json.dumps(state | {"pid": os.getppid()}))
+    held = hold(tmp_path)
     assert read_state(tmp_path)["state"] == "running"
+    with pytest.raises(ValueError, match="is being trained by another process; stop that one first"):
+        hold(tmp_path)
+    held.release()
+    assert read_state(tmp_path)["state"] == "killed"
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
