@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +78,15 @@ def read_state(folder: Path) -> State:
     """Read resume.pt, executing nothing from it. Raises BadBundle when it is missing or damaged."""
     path = folder / bundle.RESUME
     try:
-        return State(**torch.load(path, map_location="cpu", weights_only=True))
+        with warnings.catch_warnings(action="ignore"):  # of torch, about pickles that it then refuses
+            return State(**torch.load(path, map_location="cpu", weights_only=True))
     except FileNotFoundError:
         raise bundle.BadBundle(f"{folder} holds no {bundle.RESUME}: it can translate but not be resumed") from None
+    except pickle.UnpicklingError:  # torch's own text tells how to execute it
+        raise bundle.BadBundle(f"{path} is damaged: it holds more than numbers and names; none of it was run") from None
     except Exception as error:
-        raise bundle.BadBundle(f"{path} is damaged: {type(error).__name__}: {error}") from None
+        reason = next(iter(str(error).splitlines()), "")
+        raise bundle.BadBundle(f"{path} is damaged: {type(error).__name__}: {reason}") from None
 
 
 def restore(state: State, model: Model, optimizers: Mapping[str, Optimizer], engine: Engine) -> None:

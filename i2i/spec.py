@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,11 +36,11 @@ class DataSpec:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DataSpec:
-        """Rebuild from `to_json`. Raises ValueError when a value has the wrong type."""
+        """Rebuild from `to_json`. Raises ValueError when a value has the wrong type or cannot be."""
         try:
             height, width = values["image_size"]
             low, high = values["value_range"]
-            return cls(
+            spec = cls(
                 domains=tuple(map(str, values["domains"])),
                 channels={str(key): int(count) for key, count in values["channels"].items()},
                 image_size=(int(height), int(width)),
@@ -49,5 +50,13 @@ class DataSpec:
                 vocabulary=tuple(map(str, values["vocabulary"])),
                 extra=dict(values["extra"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ValueError(f"the data specification is damaged ({type(error).__name__}: {error})") from None
+        counts = [*spec.channels.values(), *spec.image_size, spec.depth, spec.num_labels + 1]
+        if (
+            min(counts) < 1
+            or max(counts) > 2**31
+            or not -math.inf < spec.value_range[0] < spec.value_range[1] < math.inf
+        ):
+            raise ValueError("the data specification is damaged: it holds sizes or values that no data has")
+        return spec
