@@ -13,6 +13,7 @@ from i2i.device import Engine
 from i2i.loop import run_step
 from i2i.networks.reference import from_reference
 from i2i.options import build
+from i2i.testing import check_model
 
 SPEC = i2i.DataSpec(domains=("summer", "winter"), channels={"a": 3, "b": 3}, image_size=(64, 64))
 TINY = {"generator_width": 4, "discriminator_width": 4, "blocks": 1, "discriminator_layers": 2}
@@ -38,12 +39,14 @@ def batch(size=64, count=1, channels=(3, 3)):
     return {key: torch.rand(count, n, size, size) * 2 - 1 for key, n in zip("ab", channels, strict=True)}
 
 
-def train(model, batches, optimizers=None):
-    optimizers = optimizers or model.optimizers(model.phases()[0])
+def train(model, batches, precision="fp32"):
+    optimizers = model.optimizers(model.phases()[0])
     logged = []
     for step, one in enumerate(batches):
         progress = i2i.Progress(model.phases()[0], step, 200, run_step=step)
-        logged.append({k: v.item() for k, v in run_step(model, optimizers, one, progress, Engine()).items()})
+        logged.append(
+            {k: v.item() for k, v in run_step(model, optimizers, one, progress, Engine(precision=precision)).items()}
+        )
     return logged
 
 
@@ -118,6 +121,19 @@ def test_every_option_trains(options):
     assert all(not torch.equal(p, before[name]) for name, p in model.named_parameters() if name in before)
     if options.get("gan") == "wgan-gp":
         assert model.eager == ("discriminator_a", "discriminator_b")
+
+
+@pytest.mark.parametrize("gan", ["lsgan", "wgan-gp"])
+def test_bf16_stays_near_float32(gan):
+    batches = [batch(count=2) for _ in range(2)]
+    exact, coarse = (train(make(gan=gan), batches, precision) for precision in ("fp32", "bf16"))
+    for step, step32 in zip(coarse, exact, strict=True):
+        assert step == pytest.approx(step32, rel=0.05, abs=0.05)
+
+
+@pytest.mark.parametrize("options", [{}, {"generator": "unet", "depth": 5, "gan": "wgan-gp", "pool_size": 2}])
+def test_keeps_the_contract(options):
+    check_model("cyclegan", **(TINY | options))
 
 
 def test_domains_of_different_channels():
