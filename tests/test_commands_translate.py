@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -116,3 +118,20 @@ def test_help_shows_the_models_flags(here):
     assert "Flags of the model fox" in shown.out or "Flags of the model runs/fox" in shown.out
     assert "--strength number" in shown.out
     assert "INPUT" in translate().out
+
+
+def test_wrong_usage_is_answered_without_torch(here):
+    code = (
+        "import sys\n"
+        "from i2i import library\n"
+        "from i2i.commands import translate\n"
+        "from i2i.request import How\n"
+        "found = library.find(None, 'winter')\n"
+        "try:\n"
+        "    translate.work(found, ['phtos'], None, {'to': 'winter'}, How(), 'auto', True)\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ['there is no file or folder phtos; did you mean "photos"?', "False"]
