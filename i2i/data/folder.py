@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Folder(Dataset):
 
         Raises ValueError for unusable data, LookupError for an unknown split or domain.
         """
-        super().__init__(Path(root).absolute(), split, options or self.Options())
+        super().__init__(Path(os.path.abspath(root)), split, options or self.Options())
         found = survey(self.root, self.kind)
         if self.options.strict:
             _check_strict(found)

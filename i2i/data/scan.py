@@ -68,7 +68,7 @@ def scan(root: Path) -> Tree:
 
     Raises ValueError when there is no such folder or dataset.toml is wrong.
     """
-    root = Path(root).absolute()
+    root = Path(os.path.abspath(root))  # without the dots of ../data, which would hide its name
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise ValueError(f"{root} {what}; give a folder of pictures{_similar(root)}")
