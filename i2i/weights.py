@@ -109,15 +109,15 @@ def build_within(make: Callable[[], Model], held: Stored, path: Path) -> Model:
     import torch
 
     numbers = 2 * sum(math.prod(shape) for shape, _ in held.values())
-    calls = 100 * len(held) + 20_000
+    tensors = 8 * len(held) + 5_000
     try:
-        with _limits(numbers + 50_000_000, calls, path):
+        with _limits(numbers + 50_000_000, tensors, path):
             return make()
     except (_Larger, RuntimeError, MemoryError):
         pass
     numbers += 2_000_000_000  # room for frozen pretrained networks, which no bundle holds
     try:
-        with _limits(numbers, calls, path), torch.device("meta"):
+        with _limits(numbers, tensors, path), torch.device("meta"):
             sketch = make()
     except BadBundle:
         raise
@@ -125,12 +125,12 @@ def build_within(make: Callable[[], Model], held: Stored, path: Path) -> Model:
         pass  # a model that cannot be built on "meta" says why when it is really built
     else:
         check_fit(sketch, held, path)
-    with _limits(numbers, calls, path):
+    with _limits(numbers, tensors, path):
         return make()
 
 
-def _limits(numbers: int, calls: int, path: Path) -> AbstractContextManager[Any]:
-    """Refuse, while a model is being built, more numbers or more calls of torch than that, before they are made."""
+def _limits(numbers: int, tensors: int, path: Path) -> AbstractContextManager[Any]:
+    """Refuse, while a model is being built, more numbers or tensors than that, before they are made."""
     import torch
     from torch.overrides import TorchFunctionMode
 
@@ -141,15 +141,15 @@ def _limits(numbers: int, calls: int, path: Path) -> AbstractContextManager[Any]
 
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
-            if function in makers:
+            if function in makers:  # and nowhere else: no_grad() goes through here on its way out, and must get there
                 size = args if args else (kwargs.get("size", ()),)
                 self.made += math.prod(size[0] if isinstance(size[0], (tuple, list)) else filter(_is_count, size))
-            self.called += 1
-            if self.made > numbers or self.called > calls:
-                raise (_Larger if self.made > numbers else BadBundle)(
-                    f"{path.parent}: its options ask for a model far larger than its weights; "
-                    "the bundle is damaged or not to be trusted"
-                )
+                self.called += 1
+                if self.made > numbers or self.called > tensors:
+                    raise (_Larger if self.made > numbers else BadBundle)(
+                        f"{path.parent}: its options ask for a model far larger than its weights; "
+                        "the bundle is damaged or not to be trusted"
+                    )
             return function(*args, **kwargs)
 
     return Limits()

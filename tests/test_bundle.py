@@ -404,6 +404,7 @@ def test_options_that_ask_for_a_giant_are_refused_before_memory_is_taken(
     bundle.write(tmp_path / "b", model, bundle.describe("giant", model))
     change(tmp_path / "b", options=options)
     assert "its options ask for a model far larger than its weights" in refusal(tmp_path / "b")
+    assert torch.is_grad_enabled()  # however deep in an initialisation it was stopped
 
 
 def test_a_model_may_need_more_than_its_bundle_holds(tmp_path: Path, announce: Callable[[str, type], None]) -> None:
