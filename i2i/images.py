@@ -9,6 +9,7 @@ import io
 import re
 import struct
 import warnings
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -41,7 +42,6 @@ warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)  
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 _ALPHA = {"LA", "La", "RGBA", "RGBa", "PA"}
-_BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, IndexError, TypeError, OverflowError)
 _CUT_OFF = ("truncated", "smaller than", "broken PNG", "failed to read", "unexpected end")  # in others' messages
 
 
@@ -61,7 +61,7 @@ def read(path: Path | str) -> Picture:
         return decode(data, path)
     except Unreadable:
         raise
-    except (*_BROKEN, MemoryError, PIL.Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders raise anything at all on damaged files
         raise Unreadable(path, _reason(data, error)) from error
 
 
@@ -89,7 +89,7 @@ def header(path: Path | str) -> Header:
                 return pillow_header(image, file, path)
     except Unreadable:
         raise
-    except (*_BROKEN, PIL.Image.DecompressionBombError) as error:
+    except Exception as error:
         raise Unreadable(path, _reason(_bytes(path), error)) from error
 
 
@@ -245,6 +245,6 @@ def _reason(data: bytes, error: BaseException) -> str:
     if isinstance(error, PIL.UnidentifiedImageError):
         return "is not a picture that can be read, whatever its name says"
     text = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
-    if isinstance(error, EOFError) or any(word in text for word in _CUT_OFF):
+    if isinstance(error, (EOFError, zlib.error)) or any(word in text for word in _CUT_OFF):
         return f"is damaged or cut off ({text})"
     return f"cannot be decoded ({text or type(error).__name__})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +14,8 @@ import tifffile
 
 from i2i import images, metadata
 from i2i.picture import Array, Header, Metadata, Picture, Unreadable, orient
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it thinks of damaged tags is not for users
 
 MAX_CHANNELS = 12  # a third axis without a name is channels up to here, and pages above
 ASSOCIATED, UNASSOCIATED = 1, 2  # kinds of alpha

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import warnings
@@ -14,6 +15,7 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from i2i import images
+from i2i.encoding import encode
 from i2i.images import Unreadable, header, read
 
 
@@ -197,3 +199,19 @@ def test_lab_becomes_rgb(tmp_path):
 def test_names_of_pictures():
     assert images.is_picture(Path("a/B.JPEG"))
     assert not images.is_picture(Path("a/b.xmp"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "AVIF"])
+def test_damage_anywhere_is_read_or_unreadable_and_nothing_else(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    wide = kind in ("PNG", "TIFF")
+    values = np.linspace(0, 65535 if wide else 255, 600).reshape(20, 30, 1).astype(np.uint16 if wide else np.uint8)
+    whole = encode(images.Picture(values.repeat(3, 2), None, kind), kind)[0]
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(damaged), rng.integers(1, 9)):
+            damaged[place] = rng.integers(0, 256)
+        (tmp_path / "x").write_bytes(damaged[: rng.integers(1, 2 * len(damaged))])
+        for reader in (read, header):
+            with contextlib.suppress(Unreadable):
+                reader(tmp_path / "x")
