@@ -16,6 +16,13 @@ _TRUE, _FALSE = {"1", "true", "yes", "1.0"}, {"0", "-1", "false", "no", "0.0", "
 
 
 def _tables(tree: Tree) -> list[tables.Table]:
+    """Every table of pictures in the tree, read once."""
+    if "tables" not in tree.memory:
+        tree.memory["tables"] = _read_tables(tree)
+    return tree.memory["tables"]  # type: ignore[no-any-return]
+
+
+def _read_tables(tree: Tree) -> list[tables.Table]:
     found = []
     for document in tree.documents:
         try:
@@ -107,7 +114,9 @@ def classes(tree: Tree) -> Found | None:
 
 def celeba(tree: Tree) -> Found | None:
     """CelebA: list_attr_celeba.txt, and list_eval_partition.txt where there."""
-    table = tables.celeba(tree)
+    if "celeba" not in tree.memory:
+        tree.memory["celeba"] = tables.celeba(tree)
+    table = tree.memory["celeba"]
     if table is None:
         return None
     return _with_attributes(tree, table, tuple(c for c in table.columns if c != "split"), "CelebA's attribute list")

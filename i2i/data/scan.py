@@ -46,6 +46,7 @@ class Tree:
     documents: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)  # dataset.toml
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # tables that were read already
 
     @property
     def name(self) -> str:

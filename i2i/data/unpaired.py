@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from i2i.data import layouts
@@ -34,7 +36,7 @@ class Unpaired(Folder):
                 )
         if len(asked) != 2 or asked[0] == asked[1]:
             raise ValueError(
-                f"{self.root.name} has {len(known)} domains: {', '.join(known)}; choose two, "
+                f"{len(known)} domains are in {self.root.name}: {', '.join(known)}; choose two, "
                 f"as in --domains {','.join(known[-2:])}"
             )
         return asked
@@ -93,7 +95,8 @@ def _looks_paired(found: Survey) -> str:
     pairs = layouts.equal_stems(found.tree)
     if pairs is None or len(pairs.items) < 2:
         return ""
-    total = len(pairs.items) + (len(pairs.missing) + 1) // 2
+    alone = Counter(place.group for place in layouts.places(found.tree) if place.name in set(pairs.missing))
+    total = len(pairs.items) + max(alone.values(), default=0)
     return (
         f"This folder looks paired ({len(pairs.items)} of {total} names match in {pairs.domains[0]} and "
         f"{pairs.domains[1]}), but the model trains unpaired and ignores the pairs. Models for pairs: i2i models."
