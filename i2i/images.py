@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 import warnings
 import zlib
 from dataclasses import replace

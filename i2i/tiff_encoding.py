@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from typing import Any
@@ -78,7 +79,8 @@ def _plain_tag(tag: tuple[int, int, int, Any, bool]) -> tuple[int, int, int, Any
 
 def _load_exif(exif: bytes) -> PIL.Image.Exif:
     loaded = PIL.Image.Exif()
-    loaded.load(b"Exif\0\0" + exif)
+    with contextlib.suppress(ValueError, SyntaxError, OSError, KeyError, TypeError, struct.error):
+        loaded.load(b"Exif\0\0" + exif)
     return loaded
 
 
@@ -92,7 +94,10 @@ def _exif_folders(exif: bytes | None) -> dict[int, dict[int, Any]]:
     if not exif:
         return {}
     loaded = _load_exif(exif)
-    return {code: folder for code in EXIF_FOLDERS if (folder := dict(loaded.get_ifd(code)))}
+    try:
+        return {code: folder for code in EXIF_FOLDERS if (folder := dict(loaded.get_ifd(code)))}
+    except (ValueError, SyntaxError, OSError, KeyError, TypeError, struct.error):
+        return {}  # a structure that only its camera understands
 
 
 def _with_folders(data: bytes, folders: dict[int, dict[int, Any]]) -> bytes:
