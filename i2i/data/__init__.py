@@ -41,6 +41,8 @@ def open_dataset(
         cls = import_target(known[kind].target)
         fields = {field.name for field in describe(cls.Options)}
         values = {name: getattr(settings, name) for name in fields if hasattr(settings, name)}
+        if split != "train" and "resize" in fields:
+            values["resize"] = settings.image_size  # what is looked at is resized once, to the size it is shown at
         values |= {name: value for name, value in (options or {}).items() if name in fields}
         try:
             dataset: Dataset = cls(Path(root), split, build(cls.Options, values))
