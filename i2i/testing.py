@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,8 @@ def check_model(
 
     settings = Settings(steps=steps * len(model.phases()), batch_size=batch_size, image_size=image_size)
     optimizers: dict[str, torch.optim.Optimizer] = {}
-    for stretch in plan(model.phases(), settings, steps * len(model.phases())):
+    phases = [replace(phase, share=1) for phase in model.phases()]  # `steps` each, whatever their share of a run
+    for stretch in plan(phases, settings, steps * len(phases)):
         model.phase = stretch.phase.name
         before, optimizers = optimizers, model.optimizers(stretch.phase)
         assert optimizers, f"phase {stretch.phase.name} has no optimizer"
