@@ -216,7 +216,7 @@ def _save(values: dict[str, Any], path: Path) -> None:
             pass
 
     with path.open("wb", buffering=0) as raw, io.BufferedWriter(raw, 1 << 20) as file:
-        torch.save(values, Writer())
+        torch.save(values, Writer())  # type: ignore[arg-type]
     if problems:
         raise problems[0]
 

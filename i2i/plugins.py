@@ -1,4 +1,4 @@
-"""Plugins: the hooks they implement, how they are found, and what is wrong with those that fail to load.
+"""Plugins: how they are found, and what is wrong with those that fail to load.
 
 A plugin is a package named by an entry point of the group "i2i". First-party plugins load through the same code as a
 stranger's. Loading one imports no torch: its hooks return cards that name classes as strings.
@@ -6,57 +6,26 @@ stranger's. Loading one imports no torch: its hooks return cards that name class
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import sys
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, get_args, get_origin
 
 import pluggy
 
 from i2i.cards import DatasetCard, MetricCard, ModelCard, import_target
+from i2i.hooks import GROUP, Hooks
+from i2i.hooks import hookimpl as hookimpl
 from i2i.options import describe, nearest
 
-if TYPE_CHECKING:
-    import typer
-
-GROUP = "i2i"
-hookspec = pluggy.HookspecMarker(GROUP)
-hookimpl = pluggy.HookimplMarker(GROUP)
-
-
-class Hooks:
-    """The hooks a plugin may implement, as functions of its package marked with `i2i.hookimpl`."""
-
-    @hookspec
-    def models(self) -> list[ModelCard]:
-        """Announce models: `i2i train NAME` and `i2i models` know them from then on."""
-
-    @hookspec
-    def datasets(self) -> list[DatasetCard]:
-        """Announce dataset kinds."""
-
-    @hookspec
-    def catalogue(self) -> list[Path]:
-        """Name folders that hold data-set cards (TOML)."""
-
-    @hookspec
-    def metrics(self) -> list[MetricCard]:
-        """Announce figures that can be measured on held-back pictures."""
-
-    @hookspec
-    def commands(self, app: typer.Typer) -> None:
-        """Add commands to the `i2i` command line."""
-
-    @hookspec
-    def step_finished(self, run: Any, progress: Any, losses: dict[str, float]) -> None:
-        """Observe a step after its updates, whenever losses are logged. An observer may not change training."""
-
-    @hookspec
-    def checkpoint_saved(self, run: Any, bundle: Path) -> None:
-        """Observe a checkpoint that has just been written."""
+OWN = "i2i-translate"  # the distribution of core and the first-party plugins
+RESERVED = ("model", "data", "config", "dry_run", "quiet", "debug", "help")  # of the command line itself
 
 
 @dataclass(frozen=True)
@@ -71,29 +40,47 @@ class Plugin:
     disabled: bool = False
 
 
+CARDS: dict[str, tuple[type, str]] = {  # hook -> what it returns a list of, and which field names each
+    "models": (ModelCard, "name"),
+    "datasets": (DatasetCard, "kind"),
+    "metrics": (MetricCard, "name"),
+    "catalogue": (Path, ""),
+}
+
+
+def canonical(name: str) -> str:
+    """A name as packaging compares it: `i2i_Swirl` is `i2i-swirl`."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
 def _distribution(entry: EntryPoint) -> tuple[str, str]:
     found: Distribution | None = entry.dist
-    return (found.name, found.version) if found is not None else ("unknown", "")
+    return (found.name or "unknown", found.version or "") if found is not None else ("unknown", "")
 
 
 def _register(manager: pluggy.PluginManager, entry: EntryPoint) -> str:
     """Load one entry point into the manager; return what went wrong, or an empty string."""
     try:
-        module = entry.load()
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return f"{type(error).__name__}: {error}"
-    if manager.is_registered(module):
-        return ""
-    if isinstance(specs := getattr(module, "hookspecs", None), (type, types.ModuleType)):
-        manager.add_hookspecs(specs)
-    try:
-        manager.register(module, name=entry.name)
-    except (ValueError, pluggy.PluginValidationError) as error:
+        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints may not get into results
+            module = entry.load()
         if manager.is_registered(module):
-            manager.unregister(module)
+            return ""
+        if manager.has_plugin(entry.name):
+            return f'another plugin is called "{entry.name}", too; disable one with I2I_DISABLE_PLUGINS=DISTRIBUTION'
+        if isinstance(specs := getattr(module, "hookspecs", None), (type, types.ModuleType)):
+            manager.add_hookspecs(specs)
+        try:
+            manager.register(module, name=entry.name)
+        except BaseException:
+            if manager.is_registered(module):
+                manager.unregister(module)
+            raise
+    except KeyboardInterrupt:
+        raise
+    except pluggy.PluginValidationError as error:
         return str(error)
+    except BaseException as error:  # SystemExit, too: a plugin may not end the program
+        return f"{type(error).__name__}: {error}"
     return ""
 
 
@@ -107,24 +94,30 @@ class Registry:
         from i2i import builtin
 
         self.manager.register(builtin, name="core")
-        disabled = {name.strip() for name in os.environ.get("I2I_DISABLE_PLUGINS", "").split(",")}
-        for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        off = {canonical(name) for name in os.environ.get("I2I_DISABLE_PLUGINS", "").split(",")} - {""}
+        for entry in _entries():
             distribution, version = _distribution(entry)
-            off = bool(disabled & {entry.name, distribution})
-            problem = "" if off else _register(self.manager, entry)
-            self.plugins.append(Plugin(entry.name, entry.value, distribution, version, problem, off))
+            disabled = bool(off & {canonical(entry.name), canonical(distribution)})
+            problem = "" if disabled else _register(self.manager, entry)
+            self.plugins.append(Plugin(entry.name, entry.value, distribution, version, problem, disabled))
         self._validate()
 
     def _validate(self) -> None:
-        """Unregister each plugin with a misspelt hook or a failing card hook, keeping the reason."""
+        """Unregister each plugin with a misspelt hook, a failing card hook or a taken name, keeping the reason.
+
+        In the order of loading, so that of two with one name the same one stays whatever is installed beside them.
+        """
+        accepted: list[Any] = [self.manager.get_plugin("core")]
         for index, plugin in enumerate(self.plugins):
-            module = self.manager.get_plugin(plugin.name)
+            module = None if plugin.problem or plugin.disabled else self.manager.get_plugin(plugin.name)
             if module is None:
                 continue
-            problem = self._pending(module) or self._failing(module) or self._taken_name(module)
+            problem = self._pending(module) or self._failing(module) or self._taken(module, accepted)
             if problem:
                 self.manager.unregister(module)
-                self.plugins[index] = Plugin(plugin.name, plugin.module, plugin.distribution, plugin.version, problem)
+                self.plugins[index] = replace(plugin, problem=problem)
+            else:
+                accepted.append(module)
 
     def _pending(self, module: Any) -> str:
         """Name a function marked as a hook that no specification knows: a misspelt hook does nothing, silently."""
@@ -135,26 +128,44 @@ class Registry:
         return ""
 
     def _failing(self, module: Any) -> str:
-        for hook in ("models", "datasets", "catalogue", "metrics"):
+        """Say which hook that returns cards fails, or returns something else."""
+        for hook, (kind, name) in CARDS.items():
             try:
-                self.announced(hook, module)
-            except Exception as error:
+                results = self.call_one(hook, module)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 return f"its {hook}() hook failed: {type(error).__name__}: {error}"
+            for result in results:
+                wrong = [result] if not isinstance(result, (list, tuple)) else result
+                wrong = [item for item in wrong if not isinstance(item, (kind, str) if kind is Path else kind)]
+                if wrong or not isinstance(result, (list, tuple)):
+                    return (
+                        f"its {hook}() hook returned {_spell(wrong, result)}; it must return a list of {kind.__name__}"
+                    )
+                if bad := [card for card in result if name and not _is_sound(card, name)]:
+                    return f"its {hook}() hook returned {bad[0]!r}, whose name or target cannot be"
         return ""
 
-    def _taken_name(self, module: Any) -> str:
-        mine = {card.name for card in self.announced("models", module)}
-        taken = {
-            card.name for other in self.manager.get_plugins() - {module} for card in self.announced("models", other)
-        }
-        if both := mine & taken:
-            return f'its model "{min(both)}" is also announced by another plugin; disable one with I2I_DISABLE_PLUGINS'
+    def _taken(self, module: Any, accepted: list[Any]) -> str:
+        """Name a model, kind or metric that a plugin loaded before announces already."""
+        for hook, (kind, name) in CARDS.items():
+            if name:
+                mine = {getattr(card, name) for card in self.announced(hook, module)}
+                for other in accepted:
+                    for card in self.announced(hook, other):
+                        if getattr(card, name) in mine:
+                            return (
+                                f'its {kind.__name__} "{getattr(card, name)}" is already announced by the plugin '
+                                f'"{self.manager.get_name(other)}"; disable one with I2I_DISABLE_PLUGINS'
+                            )
         return ""
 
     def call_one(self, hook: str, module: Any, **arguments: Any) -> list[Any]:
         """Call a hook of one plugin alone; return its results."""
         others = [plugin for plugin in self.manager.get_plugins() if plugin is not module]
-        results: list[Any] = self.manager.subset_hook_caller(hook, others)(**arguments)
+        with contextlib.redirect_stdout(sys.stderr):
+            results: list[Any] = self.manager.subset_hook_caller(hook, others)(**arguments)
         return results
 
     def announced(self, hook: str, module: Any) -> list[Any]:
@@ -192,12 +203,35 @@ class Registry:
     def owner(self, name: str) -> Plugin:
         """The plugin that announces a model."""
         for plugin in self.plugins:
-            module = self.manager.get_plugin(plugin.name)
+            module = None if plugin.problem or plugin.disabled else self.manager.get_plugin(plugin.name)
             if module is None:
                 continue
             if any(card.name == name for card in self.announced("models", module)):
                 return plugin
         return Plugin("", "", "", "")
+
+
+def _entries() -> list[EntryPoint]:
+    """The entry points, those of our own distribution first: a stranger cannot take a name from them."""
+    found: dict[tuple[bool, str, str], EntryPoint] = {}
+    for entry in entry_points(group=GROUP):  # a distribution that is on the path twice lists each of its own twice
+        found.setdefault((canonical(_distribution(entry)[0]) != OWN, entry.name, entry.value), entry)
+    return [found[key] for key in sorted(found)]
+
+
+def _spell(wrong: list[Any], result: Any) -> str:
+    item = type((wrong or [result])[0]).__name__
+    return f"a list that holds {item}" if isinstance(result, (list, tuple)) else item
+
+
+def _is_sound(card: Any, name: str) -> bool:
+    """Whether a card's name can be typed on a command line, and its target imported."""
+    texts = (getattr(card, name), card.target, card.summary)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and re.fullmatch(r"[^\W_][\w.+-]*", texts[0]) is not None
+        and re.fullmatch(r"[\w.]+:\w+", texts[1]) is not None
+    )
 
 
 @cache
@@ -209,17 +243,33 @@ def registry() -> Registry:
 def load_class(card: ModelCard) -> Any:
     """Import a model's class.
 
-    Raises ValueError when the class cannot be imported, or when one of its options takes a run option's name.
+    Raises ValueError when the class cannot be imported, is no model, has options of a type that is no option's, or one
+    that takes a run option's name.
     """
     from i2i.settings import Settings
 
     try:
-        cls = import_target(card.target)
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):
+            cls = import_target(card.target)
+        fields = [*describe(cls.Options), *describe(cls.Request)]
+    except (Exception, SystemExit) as error:
         raise ValueError(
             f'the model "{card.name}" cannot be loaded from {card.target}: {type(error).__name__}: {error}'
         ) from error
-    taken = {field.name for field in describe(cls.Options)} & {field.name for field in describe(Settings)}
+    for field in fields:
+        if not is_option_type(field.base):
+            raise ValueError(
+                f'the model "{card.name}" has an option "{field.name}" of the type {field.base}; an option is a bool, '
+                "int, float, str, Path, Literal, one of these or None, or a tuple of fixed length"
+            )
+    taken = {field.name for field in describe(cls.Options)} & ({f.name for f in describe(Settings)} | set(RESERVED))
     if taken:
         raise ValueError(f'the model "{card.name}" has an option "{min(taken)}", which is the run\'s own; rename it')
     return cls
+
+
+def is_option_type(kind: Any) -> bool:
+    """Whether an option's type, without None, is one that flags, TOML and JSON can hold."""
+    if get_origin(kind) is tuple:
+        return all(is_option_type(part) for part in get_args(kind)) and bool(get_args(kind))
+    return get_origin(kind) is Literal or kind in (bool, int, float, str, Path)

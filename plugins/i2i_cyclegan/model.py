@@ -62,7 +62,7 @@ class CycleGAN(i2i.Model):
         discriminator: Literal["patch", "pixel"] = i2i.option("patch", help="Kind of the discriminators.")
         discriminator_width: int = i2i.option(64, help="Channels of a discriminator's first layer.", min=1)
         discriminator_layers: int = i2i.option(
-            3, help="Halvings of a patch discriminator: its patch is 70 pixels at 3.", min=1
+            3, help="Halvings of a patch discriminator: its patch is 70 pixels at 3.", min=1, max=12
         )
         norm: Literal["instance", "batch", "none"] = i2i.option("instance", help="Normalisation in all networks.")
         initialisation: Literal["normal", "xavier", "kaiming", "orthogonal"] = i2i.option(
