@@ -15,7 +15,6 @@ import os
 import re
 import socket
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from i2i.options import Options, to_plain
+from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,53 +32,11 @@ if TYPE_CHECKING:
     from i2i.cards import ModelCard
     from i2i.data import Stream
     from i2i.data.dataset import Dataset
-    from i2i.model import Model, Phase, Progress
+    from i2i.model import Model, Progress
     from i2i.spec import DataSpec
 
 STATE = "run.json"
 CONFIG = "config.toml"
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A phase laid out in a run: where it begins, how long it is, at which sizes."""
-
-    phase: Phase
-    first: int  # step of the run
-    steps: int
-    extra: int  # how many of the steps were added to a finished run
-    batch_size: int  # global
-    first_sample: int  # samples that the phases before it take
-    image_size: tuple[int, int]  # (H, W)
-
-    @property
-    def end(self) -> int:
-        """The run's step at which the phase is done."""
-        return self.first + self.steps
-
-
-def plan(phases: Sequence[Phase], settings: Settings, steps: int, extra: int = 0) -> list[Stretch]:
-    """Divide `steps` among phases by their shares; `extra` more belong to the last one.
-
-    Raises ValueError when a phase would get no step.
-    """
-    total = sum(phase.share for phase in phases)
-    stretches: list[Stretch] = []
-    first, share, samples = 0, 0.0, 0
-    for index, phase in enumerate(phases):
-        share += phase.share
-        last = index + 1 == len(phases)
-        own = (steps if last else round(steps * share / total)) - first
-        if own < 1:
-            raise ValueError(f'{steps} steps leave none for the phase "{phase.name}"; use --steps {len(phases) * 10}')
-        own += extra if last else 0
-        batch_size = phase.batch_size or settings.batch_size
-        size = phase.image_size or round(settings.image_size * phase.image_scale)
-        height, width = (size, size) if isinstance(size, int) else size
-        stretches.append(Stretch(phase, first, own, extra if last else 0, batch_size, samples, (height, width)))
-        first += own
-        samples += own * batch_size
-    return stretches
 
 
 @dataclass

@@ -18,7 +18,7 @@ from i2i.loop import run_step
 from i2i.model import Batch, Model, Phase, Progress, mix
 from i2i.options import build, describe
 from i2i.plugins import load_class, registry
-from i2i.run import plan
+from i2i.schedule import plan
 from i2i.settings import Settings
 from i2i.spec import DataSpec
 

@@ -20,7 +20,8 @@ from i2i.loop import fit
 from i2i.model import Model, mix
 from i2i.plugins import load_class
 from i2i.preparing import prepare, reopen
-from i2i.run import CONFIG, Run, hold, make_folder, plan, write_text
+from i2i.run import CONFIG, Run, hold, make_folder, write_text
+from i2i.schedule import check_sizes
 
 PREVIEW_EXAMPLES = 6  # rows of the sample sheet
 
@@ -63,7 +64,8 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     configure(device, run.settings.deterministic)
     model = make_model(run)
     engine = Engine(device, choose_precision(run.settings.precision, device, model))
-    run.settings = dataclasses.replace(run.settings, device=device.type, precision=engine.precision)
+    resolved: dict[str, Any] = {"device": device.type, "precision": engine.precision}
+    run.settings = dataclasses.replace(run.settings, **resolved)
     engine.place(model)
     if state is not None and place is not None:
         torch.set_num_threads(state.threads)  # another number adds up in another order
@@ -102,7 +104,7 @@ def make_model(run: Run) -> Model:
     """Build the run's model with its seeded first weights, or those of `--init`."""
     torch.manual_seed(mix(run.settings.seed))
     model: Model = load_class(run.card)(run.options, run.spec)
-    plan(model.phases(), run.settings, run.planned)  # refuses too few steps before anything is written
+    check_sizes(model, run.stretches(model))  # before anything is written
     if run.settings.init is not None:
         folder = bundle.resolve(run.settings.init)
         if (other := bundle.read_manifest(folder).model) != run.card.name:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i2i.model import Phase
-from i2i.run import hold, make_folder, plan, read_state
+from i2i.run import hold, make_folder, read_state
+from i2i.schedule import check_sizes, plan
 from i2i.settings import Settings, interval
 
 
@@ -41,6 +42,16 @@ def test_sizes_and_added_steps_of_a_phase() -> None:
 def test_too_few_steps_for_the_phases_are_refused() -> None:
     with pytest.raises(ValueError, match='1 steps leave none for the phase "one"; use --steps 20'):
         plan([Phase("one"), Phase("two", 9)], Settings(), 1)
+
+
+def test_sizes_that_a_model_would_change_are_refused() -> None:
+    class Model:
+        size_multiple, min_size = 4, 8
+
+    for size, said in ((250, "248 or 252"), (9, "8 or 12"), (7, "8"), (4, "8 or more")):
+        with pytest.raises(ValueError, match=rf"image size {size} is .*; use --image-size {said}$"):
+            check_sizes(Model(), plan([Phase("train")], Settings(image_size=size), 3))  # type: ignore[arg-type]
+    check_sizes(Model(), plan([Phase("train")], Settings(image_size=8), 3))  # type: ignore[arg-type]
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
