@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from i2i.cards import DatasetCard
+from i2i.cards import DatasetCard, MetricCard
 from i2i.plugins import hookimpl
 
 
@@ -15,4 +15,18 @@ def datasets() -> list[DatasetCard]:
         DatasetCard("unpaired", "i2i.data.unpaired:Unpaired", "Pictures of two domains, without partners."),
         DatasetCard("labelled", "i2i.data.labelled:Labelled", "Pictures with a class or with attributes."),
         DatasetCard("captioned", "i2i.data.captioned:Captioned", "Pictures with sentences."),
+    ]
+
+
+@hookimpl
+def metrics() -> list[MetricCard]:
+    """The figures that core measures on held-back pictures."""
+    return [
+        MetricCard("psnr", "i2i.figures:psnr", "Likeness of translations to their targets, in decibels.", "paired"),
+        MetricCard(
+            "domain_share",
+            "i2i.figures:domain_share",
+            "Share of translations whose colours and textures are nearer to the target domain than to the source.",
+            "unpaired",
+        ),
     ]

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from i2i import checkpoint, distributed
+from i2i import checkpoint, distributed, figures
 from i2i.device import Engine
 from i2i.model import Model, Phase, Progress, Watch
 from i2i.plugins import registry
@@ -27,6 +27,9 @@ from i2i.settings import interval
 if TYPE_CHECKING:
     from i2i.log import RunLog
     from i2i.run import Run, Stretch
+
+
+MEASURED = 40  # held-back pictures that the run's figure is measured on, at most
 
 
 class NonFinite(FloatingPointError):
@@ -169,6 +172,24 @@ class Keeper:
                 self.log.preview(self.run.step, rows)
                 self.run.report()
         distributed.barrier()
+
+    def measure(self) -> None:
+        """Measure the run's figure on held-back pictures, once, before its last checkpoint."""
+        metric = figures.choose(self.model.metric, self.run.kind)
+        if self.log is not None and self.run.held_back is not None and metric:
+            with self.log.paused(), evaluating(self.model), self.engine.autocast():
+                results = [
+                    figures.Result(inputs, request, self._translate(inputs, request))
+                    for inputs, request in self.run.shown(MEASURED)
+                ]
+            value = figures.measure(metric, results) if results else None
+            if value is not None:
+                self.run.figures[metric] = round(value, 4)
+                self.log.say(f"{metric} {value:.4g} on {len(results)} held-back pictures")
+        distributed.barrier()
+
+    def _translate(self, inputs: Any, request: Any) -> Tensor:
+        return self.model.translate(self.engine.move(inputs), request)[0].float().cpu()
 
     def with_batches(self, look: Callable[[Phase, Iterable[Any]], None], stretch: Stretch) -> None:
         """Let a model look at data at a phase's start or end, if it has overridden the method that does."""

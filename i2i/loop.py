@@ -166,6 +166,8 @@ def fit(run: Run, model: Model, engine: Engine, log: RunLog | None, state: check
                     # Keep.
                     if run.step == stretch.end:
                         keeper.with_batches(model.finish, stretch)
+                    if run.step == run.steps:
+                        keeper.measure()
                     if save:
                         keeper.save()
                     if preview or run.step == run.steps:

@@ -120,6 +120,13 @@ class Run:
             self.card.name, model, data=data, licence=self.dataset.licence, step=self.step, figures=self.figures
         )
 
+    def shown(self, count: int) -> list[tuple[dict[str, Any], Any]]:
+        """Pictures and what to ask of a model for each: held-back ones, or of training where nothing is held back."""
+        from i2i.data.transforms import eval_transform
+
+        transform = eval_transform(self.settings, self.spec.image_size, self.spec.value_range)
+        return (self.held_back or self.dataset).examples(transform, count)
+
     def report(self) -> None:
         """Write report.html anew."""
         from i2i import report

@@ -11,7 +11,6 @@ import tomli_w
 import torch
 
 from i2i import bundle, checkpoint, distributed, environment
-from i2i.data.transforms import eval_transform
 from i2i.device import Engine, choose_device, choose_precision, compile_networks, configure
 from i2i.errors import Stopped
 from i2i.keeper import NonFinite
@@ -132,9 +131,7 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
         first_step=run.step,
         quiet=quiet,
     )
-    shown = run.held_back or run.dataset
-    transform = eval_transform(settings, run.spec.image_size, run.spec.value_range)
-    run.examples = shown.examples(transform, PREVIEW_EXAMPLES)
+    run.examples = run.shown(PREVIEW_EXAMPLES)
 
     weights = sum(p.numel() for p in model.parameters())
     ranks = f", {settings.batch_size // distributed.ranks()} on each of {distributed.ranks()}" * (

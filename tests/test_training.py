@@ -85,6 +85,8 @@ def test_a_run_folder_holds_what_users_are_promised(toys: Any, pairs: Path) -> N
     assert [step for step, _ in logged(folder)] == [3, 6, 9, 12]
     state = json.loads((folder / "run.json").read_text())
     assert (state["state"], state["step"], state["steps"]) == ("finished", 12, 12)
+    assert 0 < state["figures"]["psnr"] < 40
+    assert bundle.read_manifest(checkpoint.newest(folder)).figures == state["figures"]
     record = json.loads((folder / "data.json").read_text())
     assert record["kind"] == "paired"
     assert not set(record["train"]) & set(record["held_back"])
