@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from importlib import import_module
+from typing import Any
 
 import typer
 
 from i2i.errors import Stopped
 from i2i.plugins import registry
 
+BEGINNINGS = re.compile(r"(a|all|cannot|its|neither|no|none|nothing|only|say|the|there|these|this|too|unknown) ")
 COMMANDS = ("train", "resume", "translate", "data", "models", "runs", "plugins", "doctor")
 
 
@@ -45,10 +48,30 @@ def make_app() -> typer.Typer:
         import_module(f"i2i.commands.{name}").register(app)
     for plugin, module in registry().manager.list_name_plugin():
         try:
-            registry().call_one("commands", module, app=app)
-        except Exception as error:
-            print(f"The commands of plugin {plugin} are missing: {type(error).__name__}: {error}", file=sys.stderr)
+            add_commands(app, module)
+        except (Exception, SystemExit) as error:
+            reason = error if isinstance(error, LookupError) else f"{type(error).__name__}: {error}"
+            print(f"The commands of plugin {plugin} are missing: {reason}", file=sys.stderr)
     return app
+
+
+def add_commands(app: typer.Typer, module: Any) -> None:
+    """Add the commands of a plugin. Raises LookupError when one has the name of a command that is there already."""
+    own = typer.Typer()
+    registry().call_one("commands", module, app=own)
+    if taken := command_names(own) & command_names(app):
+        raise LookupError(f"there is a command {min(taken)} already")
+    app.registered_commands += own.registered_commands
+    app.registered_groups += own.registered_groups
+
+
+def command_names(app: typer.Typer) -> set[str]:
+    """What the commands and groups of an app are called."""
+    names = [info.name or getattr(info.callback, "__name__", "").replace("_", "-") for info in app.registered_commands]
+    for group in app.registered_groups:
+        inner = group.typer_instance.info.name if group.typer_instance else None
+        names.append(next((name for name in (group.name, inner) if isinstance(name, str)), ""))
+    return {name.lower() for name in names} - {""}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -58,6 +81,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         make_app()(args=arguments, prog_name="i2i")
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
         code = exit_code(error)
         if debug or code is None:
@@ -66,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
             print(
                 "This is a fault in i2i or a plugin, not yours: please report it with the lines above.", file=sys.stderr
             )
-        elif int(os.environ.get("RANK", "0")) == 0:
+        elif os.environ.get("RANK", "0") == "0":
             print(message(error), file=sys.stderr)
         sys.exit(code or 1)
 
@@ -81,9 +106,8 @@ def exit_code(error: Exception) -> int | None:
 
 
 def message(error: Exception) -> str:
-    """What to print of an error: its sentence, with a capital."""
+    """What to print of an error: its sentence, with a capital unless it begins with a name, such as a file's."""
     if isinstance(error, OSError) and error.strerror:
-        place = f" {error.filename}" if error.filename else ""
-        return f"{error.strerror}:{place}"
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     text = str(error)
-    return text[:1].upper() + text[1:]
+    return text[:1].upper() + text[1:] if BEGINNINGS.match(text) else text

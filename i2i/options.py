@@ -57,12 +57,16 @@ class OptionField:
         if value is None and self.optional:
             return None
         value = self._convert(value, self.base)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{self.flag} is {value}; give a finite number")
-            if (self.min is not None and value < self.min) or (self.max is not None and value > self.max):
-                raise ValueError(f"{self.flag} is {value}; {self._allowed()}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                self._check_range(number)
         return value
+
+    def _check_range(self, number: float) -> None:
+        if isinstance(number, float) and not math.isfinite(number):
+            raise ValueError(f"{self.flag} is {number}; give a finite number")
+        if (self.min is not None and number < self.min) or (self.max is not None and number > self.max):
+            raise ValueError(f"{self.flag} is {number}; {self._allowed()}")
 
     def _allowed(self) -> str:
         if self.min is not None and self.max is not None:

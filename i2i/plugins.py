@@ -182,11 +182,11 @@ class Registry:
         known = self.models()
         if name in known:
             return known[name]
-        broken = [p for p in self.plugins if p.problem]
-        hint = f"; {len(broken)} plugin(s) did not load, see: i2i plugins" if broken else ""
-        raise LookupError(
-            f'there is no model "{name}"{nearest(name, known)}; installed: {", ".join(known) or "none"}{hint}'
-        )
+        broken = sum(bool(plugin.problem) for plugin in self.plugins)
+        hint = f". {broken} plugin(s) did not load; the reasons: i2i plugins" if broken else ""
+        near = nearest(name, known)
+        installed = f"{near} Installed: " if near else "; installed: "
+        raise LookupError(f'there is no model "{name}"{installed}{", ".join(known) or "none"}{hint}')
 
     def datasets(self) -> dict[str, DatasetCard]:
         """Every dataset kind by name."""

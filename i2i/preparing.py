@@ -37,10 +37,11 @@ def layers(
     Returns the run's settings, the model's options and the data options that were given. Raises LookupError for an
     unknown option, with the nearest.
     """
-    own = {field.name for field in describe(cls.Options)}
-    run = {field.name for field in describe(Settings)}
+    own = {field.name: field for field in describe(cls.Options)}
+    run = {field.name: field for field in describe(Settings)}
     kinds = [import_target(registry().datasets()[kind].target) for kind in card.kinds if kind in registry().datasets()]
-    of_data = {field.name for kind in kinds for field in describe(kind.Options)} - run
+    of_data = {field.name: field for kind in kinds for field in describe(kind.Options) if field.name not in run}
+    known = of_data | own | run
 
     values: dict[str, Any] = dict(cls.run_defaults)
     file = read_toml(config) if config else {}
@@ -51,19 +52,23 @@ def layers(
     file.pop("data", None)
     for layer, where in ((file, f"{config}: "), (given, "")):
         for key, value in layer.items():
-            if key not in own | run | of_data:
-                raise LookupError(f'{where}unknown option "{key}"{nearest(key, own | run | of_data)}')
-            values[key] = value
+            if key not in known:
+                raise LookupError(f'{where}unknown option "{key}"{nearest(key, known)}')
+            try:
+                values[key] = known[key].check(value)
+            except ValueError as error:
+                raise ValueError(f"{where}{error}") from None
     explicit = file.keys() | given.keys()
     if "resize" in cls.run_defaults and "resize" not in explicit and "image_size" in explicit:
         # The model's margin for random crops is a ratio: 286 for 256 is 143 for 128.
-        values["resize"] = round(values["image_size"] * cls.run_defaults["resize"] / cls.run_defaults["image_size"])
+        usual = cls.run_defaults.get("image_size", run["image_size"].default)
+        values["resize"] = round(values["image_size"] * cls.run_defaults["resize"] / usual)
     if "crop" in explicit and values["crop"] != "random" and "resize" not in explicit:
         values.pop("resize", None)
-    where = str(config) if file and not given else ""
-    settings = build(Settings, {k: v for k, v in values.items() if k in run}, where)
-    options = build(cls.Options, {k: v for k, v in values.items() if k in own}, where)
-    return settings, options, {k: v for k, v in values.items() if k in of_data}
+    settings = build(Settings, {k: v for k, v in values.items() if k in run})
+    options = build(cls.Options, {k: v for k, v in values.items() if k in own})
+    data_options = {k: str(v) if isinstance(v, Path) else v for k, v in values.items() if k in of_data}  # for TOML
+    return settings, options, {k: v for k, v in data_options.items() if v is not None}
 
 
 def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None = None) -> Run:

@@ -20,6 +20,7 @@ class Example(Options):
     mode: Literal["a", "b"] = option("a", help="Mode.")
     place: Path | None = option(None, help="Place.")
     betas: tuple[float, float] = option((0.5, 0.9), help="Betas.")
+    bounded: tuple[float, float] = option((0.5, 0.9), help="Both bounded.", min=0, max=1)
     label: Optional[str] = option(None, help="Label.")  # noqa: UP045 - both spellings of optional must work
     flag: bool = option(False, help="Flag.")
 
@@ -47,6 +48,8 @@ def test_values_take_their_type() -> None:
         ({"lr": float("inf")}, "--lr is inf; give a finite number"),
         ({"mode": "c"}, "--mode is 'c'; choose a or b"),
         ({"betas": [0.5]}, "--betas has 1 values; give 2"),
+        ({"bounded": [0.5, 2]}, "--bounded is 2.0; give a number from 0 to 1"),
+        ({"bounded": [0.5, float("nan")]}, "--bounded is nan; give a finite number"),
         ({"betas": "x"}, "--betas is 'x'; give number,number"),
         ({"flag": "yes"}, "--flag is 'yes'; give true or false"),
     ],
@@ -87,6 +90,7 @@ def test_none_is_left_out_and_paths_are_text() -> None:
         "mode": "a",
         "place": "p",
         "betas": [0.5, 0.9],
+        "bounded": [0.5, 0.9],
         "flag": False,
     }
 

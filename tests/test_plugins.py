@@ -99,7 +99,7 @@ def test_a_broken_plugin_is_listed_and_breaks_nothing(add: Add, source: str, rea
     assert list(found.models()) == ["swirl"]
     assert found.owner("swirl").name == "works"
     with pytest.raises(
-        LookupError, match=r'there is no model "swril"; did you mean "swirl"\?; installed: swirl; 1 plug'
+        LookupError, match=r'there is no model "swril"; did you mean "swirl"\? Installed: swirl\. 1 plug'
     ):
         found.model("swril")
 

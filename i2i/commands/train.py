@@ -56,12 +56,19 @@ def build_command(card: ModelCard) -> Any:
     ]
 
     def command(
-        data: Annotated[str, typer.Argument(help="A folder of pictures, or a name that i2i data list knows.")],
+        data: Annotated[
+            Optional[str],  # noqa: UP045
+            typer.Argument(help="A folder of pictures, or a name that i2i data list knows.", show_default=False),
+        ] = None,
         config: Annotated[Optional[Path], typer.Option(help="TOML file of options; flags win over it.")] = None,  # noqa: UP045
         dry_run: Annotated[bool, typer.Option(help="Say what would be done, and stop.")] = False,
         quiet: Annotated[bool, typer.Option(help="Say nothing but warnings.")] = False,
         **options: Any,
     ) -> None:
+        if data is None:
+            raise ValueError(
+                f"say what {card.name} should learn from: i2i train {card.name} FOLDER, or a name of: i2i data list"
+            )
         train(card.name, data, {k: v for k, v in options.items() if v is not None}, config, dry_run, quiet)
 
     own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -80,7 +87,8 @@ def _with_default(field: OptionField, defaults: Any) -> OptionField:
 def parameter(field: OptionField, panel: str) -> inspect.Parameter:
     """Turn an option into a typer parameter. Its default is None, so that the file's value shows through."""
     flags = [f"{field.flag}/--no-{field.flag[2:]}"] if field.base is bool else [field.flag]
-    facts = [] if field.default in (None, MISSING) else [f"default {_spell(field.default)}"]
+    facts = [] if field.default is None else [f"default {_spell(field.default)}"]
+    facts = ["must be given"] if field.default is MISSING else facts
     facts += [f"at least {field.min:g}"] if field.min is not None else []
     facts += [f"at most {field.max:g}"] if field.max is not None else []
     help = f"{field.help} ({', '.join(facts)})" if facts else field.help
@@ -139,5 +147,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(
         typer.Typer(cls=Models, no_args_is_help=True, pretty_exceptions_enable=False),
         name="train",
+        subcommand_metavar="MODEL DATA [OPTIONS]",
         help="Train a model on a folder of pictures: i2i train MODEL DATA.",
     )
