@@ -19,14 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from i2i.options import Options, to_plain
 from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+    from filelock import FileLock
 
     from i2i.bundle import Manifest
     from i2i.cards import ModelCard
@@ -206,6 +205,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 def lock(folder: Path) -> FileLock:
     """The lock that the process which trains a run holds; it falls when the process ends, however it ends."""
+    from filelock import FileLock  # slow to import; every command imports this module
+
     return FileLock(folder / ".lock")
 
 
@@ -214,7 +215,7 @@ def hold(folder: Path) -> FileLock:
     held = lock(folder)
     try:
         held.acquire(blocking=False)
-    except Timeout:
+    except TimeoutError:  # filelock's Timeout is one
         raise ValueError(f"{folder} is being trained by another process; stop that one first") from None
     return held
 
@@ -227,7 +228,7 @@ def is_trained(folder: Path, patience: float = 0) -> bool:
     try:
         with lock(folder).acquire(timeout=patience):
             return False
-    except Timeout:
+    except TimeoutError:
         return True
     except OSError:
         return False  # a read-only folder: nobody trains there
