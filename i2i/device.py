@@ -59,6 +59,8 @@ class Engine:
     scalers: dict[str, torch.amp.GradScaler] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)  # overflowed updates in a row, by optimizer
 
+    overflows: int = 0  # float16 updates that were skipped in this run
+
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The region a model's code runs in. A new one for each update: autocast caches cast weights, and after a
         step the cached ones are stale."""
@@ -74,6 +76,7 @@ class Engine:
 
     def count_skipped(self, optimizer: str, skipped: bool) -> int:
         """Count a float16 update that overflowed. Raises FloatingPointError at the tenth in a row."""
+        self.overflows += skipped
         self.skipped[optimizer] = self.skipped.get(optimizer, 0) + 1 if skipped else 0
         if self.skipped[optimizer] >= MAX_SKIPPED:
             raise FloatingPointError(
@@ -105,11 +108,15 @@ class Engine:
 
     def state(self) -> dict[str, Any]:
         """What exact resuming needs."""
-        return {"scalers": {name: s.state_dict() for name, s in self.scalers.items()}, "skipped": dict(self.skipped)}
+        return {
+            "scalers": {name: s.state_dict() for name, s in self.scalers.items()},
+            "skipped": dict(self.skipped),
+            "overflows": self.overflows,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
-        self.skipped = dict(state["skipped"])
+        self.skipped, self.overflows = dict(state["skipped"]), state["overflows"]
         for name, values in state["scalers"].items():
             scaler = self.scaler(name)
             if scaler is not None:

@@ -132,7 +132,10 @@ class Keeper:
             if bad and self.engine.precision != "fp16":
                 raise NonFinite(bad, step)
         last = max(pending)
-        return {name: value for (step, name), value in values.items() if step == last}
+        fetched = {name: value for (step, name), value in values.items() if step == last}
+        if self.engine.precision == "fp16":
+            fetched["skipped updates"] = self.engine.overflows
+        return fetched
 
     def observe(self, progress: Progress, terms: dict[str, float]) -> None:
         """Give advice and let plugins see a logged step. An observer that fails is reported and stops nothing."""

@@ -89,6 +89,22 @@ def pairs(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def domains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two domains, day and night, of 12 smooth 40x36 pictures each."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(4)
+    root = tmp_path_factory.mktemp("domains") / "data"
+    for domain in ("day", "night"):
+        (root / domain).mkdir(parents=True)
+        for index in range(12):
+            coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+            coarse.resize((40, 36)).save(root / domain / f"{index}.png")
+    return root
+
+
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test's caches, models and runs out of the user's."""

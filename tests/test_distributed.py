@@ -32,21 +32,6 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(4)
-    root = tmp_path_factory.mktemp("data")
-    for domain in ("day", "night"):
-        (root / domain).mkdir()
-        for index in range(12):
-            coarse = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
-            coarse.resize((40, 36)).save(root / domain / f"{index}.png")
-    return root
-
-
 def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -63,16 +48,16 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("precision", "steps", "tolerance"), [("fp64", 6, 1e-9), ("fp32", 2, None)])
 def test_two_ranks_train_as_one(
-    data: Path, tmp_path: Path, precision: str, steps: int, tolerance: float | None
+    domains: Path, tmp_path: Path, precision: str, steps: int, tolerance: float | None
 ) -> None:
     """In float32 only two steps: gradients that are zero but for rounding become whole steps under Adam, and an
     untrained network multiplies what they change by ten to a hundred at each further step."""
     options = OPTIONS | {"precision": precision, "steps": steps, "out": tmp_path}
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in options.items()]
-    result = torchrun("train", "cyclegan", str(data), "--name=two", *flags)
+    result = torchrun("train", "cyclegan", str(domains), "--name=two", *flags)
     assert result.returncode == 0, result.stderr
     assert "2 on each of 2" in result.stderr
-    one = preparing.prepare("cyclegan", str(data), options | {"name": "one"})
+    one = preparing.prepare("cyclegan", str(domains), options | {"name": "one"})
     training.start(one, quiet=True)
 
     single, double = i2i.load(one.folder), i2i.load(tmp_path / "two")
@@ -96,11 +81,11 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_batch_that_ranks_cannot_share_names_the_nearest(
-    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    domains: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(ValueError, match="--batch-size 6 cannot be shared by 4 processes; use --batch-size 8"):
-        preparing.prepare("cyclegan", str(data), OPTIONS | {"batch_size": 6, "out": tmp_path})
+        preparing.prepare("cyclegan", str(domains), OPTIONS | {"batch_size": 6, "out": tmp_path})
 
 
 def test_alone_everything_is_itself() -> None:

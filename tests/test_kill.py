@@ -18,7 +18,7 @@ import torch
 import i2i
 from i2i import checkpoint, preparing, training
 
-STEPS = 40
+STEPS = 90
 OPTIONS: dict[str, Any] = {
     "steps": STEPS,
     "image_size": 32,
@@ -43,39 +43,28 @@ def one_thread() -> Any:
     torch.set_num_threads(before)
 
 
-def pictures(root: Path) -> Path:
-    """Two domains of 12 pictures each."""
-    import numpy as np
-    from PIL import Image
-
-    rng = np.random.default_rng(3)
-    for domain in ("day", "night"):
-        (root / domain).mkdir(parents=True)
-        for index in range(12):
-            Image.fromarray(rng.integers(0, 256, (40, 36, 3), dtype=np.uint8)).save(root / domain / f"{index}.png")
-    return root
-
-
-def test_a_process_killed_at_a_random_moment_goes_on_bit_for_bit(tmp_path: Path, one_thread: None) -> None:
-    data, runs = pictures(tmp_path / "data"), tmp_path / "runs"
+def test_a_process_killed_at_a_random_moment_goes_on_bit_for_bit(
+    domains: Path, tmp_path: Path, one_thread: None
+) -> None:
+    runs = tmp_path / "runs"
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
-    command = [sys.executable, "-m", "i2i", "train", "cyclegan", str(data), f"--out={runs}", "--name=killed", *flags]
+    command = [sys.executable, "-m", "i2i", "train", "cyclegan", str(domains), f"--out={runs}", "--name=killed", *flags]
     with subprocess.Popen(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         log = runs / "killed" / "log.jsonl"
-        goal = random.randrange(2, STEPS - 15)
+        goal = random.randrange(2, STEPS - 50)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             if log.exists() and log.read_text(errors="replace").count('"event": "step"') >= goal:
                 break
             time.sleep(0.01)
-        time.sleep(random.random() * 0.2)  # in the middle of a step, of a checkpoint, of a line
+        time.sleep(random.random() * 0.1)  # in the middle of a step, of a checkpoint, of a line
         process.send_signal(signal.SIGKILL)
         _, said = process.communicate()
     assert process.returncode == -signal.SIGKILL, said.decode()
 
-    whole = preparing.prepare("cyclegan", str(data), OPTIONS | {"out": runs, "name": "whole"})
+    whole = preparing.prepare("cyclegan", str(domains), OPTIONS | {"out": runs, "name": "whole"})
     training.start(whole, quiet=True)
     run, state, place = preparing.reopen(runs / "killed", None, None, None, {})
     assert 0 < state.step < STEPS
