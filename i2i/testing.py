@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from i2i import bundle, checkpoint
 from i2i.device import Engine, fuse
 from i2i.keeper import evaluating
 from i2i.loop import run_step
-from i2i.model import Batch, Model, Phase, Progress, mix
+from i2i.model import Batch, Model, Phase, Progress, Terms, Updates, mix
 from i2i.options import build, describe
 from i2i.plugins import load_class, registry
-from i2i.schedule import plan
+from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
 from i2i.spec import DataSpec
+
+MORE_STEPS = 8  # tried before an optimizer counts as never updated
 
 
 def synthetic_spec(kind: str, image_size: int = 32, channels: int = 3) -> DataSpec:
@@ -72,12 +75,14 @@ def check_model(
 ) -> Model:
     """Build an installed model on synthetic data and check what core relies on; return it, trained for a few steps.
 
-    In every phase: each update goes to an optimizer of the phase, changes its parameters and no others, and the logged
-    terms are finite scalars. Then: translating gives pictures of the right size in [-1, 1] and changes no state; a
-    bundle holds the model exactly; a run resumed from a checkpoint goes on exactly. Every option is documented.
+    In every phase: each optimizer is updated, each update changes its parameters and no others, and the terms are
+    finite scalars. Then: translating gives the same finite pictures of the right size in [-1, 1] twice and changes no
+    state, and nor does the sample sheet; a bundle holds the model exactly; a run resumed from a checkpoint goes on
+    exactly; a step in bfloat16 works. Every option is documented.
 
     `options` are the model's own (make the networks small); `spec` replaces the synthetic one of the preferred kind.
-    Raises AssertionError that says what is wrong.
+    `steps` are trained in each phase, and some more where an optimizer is not updated in each. Raises AssertionError
+    that says what is wrong.
     """
     card = registry().model(name)
     cls = load_class(card)
@@ -88,74 +93,135 @@ def check_model(
     spec = spec or synthetic_spec(kind or card.kinds[0], image_size)
     torch.manual_seed(0)
     model: Model = cls(build(cls.Options, options), spec)
-    missing = [eager for eager in cls.eager if not hasattr(model, eager)]
+    missing = [eager for eager in model.eager if not hasattr(model, eager)]
     assert not missing, f"{name}.eager names {missing}, which the model does not have"
+    phases = [phase.name for phase in model.phases()]
+    assert len(set(phases)) == len(phases) > 0, f"the phases of {name} are {phases}; give each a name of its own"
 
-    settings = Settings(steps=steps * len(model.phases()), batch_size=batch_size, image_size=image_size)
-    optimizers: dict[str, torch.optim.Optimizer] = {}
-    phases = [replace(phase, share=1) for phase in model.phases()]  # `steps` each, whatever their share of a run
-    for stretch in plan(phases, settings, steps * len(phases)):
-        model.phase = stretch.phase.name
-        before, optimizers = optimizers, model.optimizers(stretch.phase)
-        assert optimizers, f"phase {stretch.phase.name} has no optimizer"
+    settings = Settings(batch_size=batch_size, image_size=spec.image_size[0])
+    optimizers: dict[str, Optimizer] = {}
+    for phase in model.phases():
+        (stretch,) = plan([phase], settings, steps)  # as many steps for each, whatever its share
+        model.phase = phase.name
+        before, optimizers = optimizers, model.optimizers(phase)
+        assert optimizers, f"phase {phase.name} has no optimizer"
         fuse(optimizers)
         checkpoint.carry_over(before, optimizers)
-        for step in range(stretch.steps):
-            _check_step(model, optimizers, stretch.phase, spec, step, stretch.steps, stretch.batch_size)
+        _look(model.start, stretch, spec)
+        waiting = set(optimizers)
+        for step in range(steps + MORE_STEPS):
+            if step >= steps and not waiting:
+                break
+            waiting -= _check_step(model, optimizers, stretch, spec, step, steps + MORE_STEPS)
+        assert not waiting, f"phase {phase.name} has the optimizers {sorted(waiting)}, but no step updates them"
+        _look(model.finish, stretch, spec)
     _check_translate(model, spec)
     _check_bundle(name, model)
-    _check_resume(name, model, optimizers, stretch.phase, spec, batch_size)
+    _check_resume(name, model, optimizers, stretch, spec)
     return model
 
 
-def _progress(phase: Phase, step: int, steps: int) -> Progress:
-    return Progress(phase, step, steps, run_step=step)
+def _look(look: Callable[[Phase, Iterable[Batch]], None], stretch: Stretch, spec: DataSpec) -> None:
+    """Let a model look at data, as core does at a phase's start and end."""
+    with torch.no_grad():
+        look(stretch.phase, (_batch(stretch, spec, seed) for seed in range(2)))
+
+
+def _batch(stretch: Stretch, spec: DataSpec, seed: int) -> Batch:
+    return synthetic_batch(spec, stretch.batch_size, seed, stretch.image_size)
+
+
+def _step(
+    model: Model, optimizers: dict[str, Optimizer], stretch: Stretch, spec: DataSpec, step: int, steps: int
+) -> tuple[dict[str, Tensor], set[str]]:
+    """Train a step; return what it logged and which optimizers it updated. Every request is looked at."""
+    phase = stretch.phase
+    asked: set[str | None] = set()
+    progress = Progress(phase, step, steps, run_step=step)
+
+    def watched(batch: Batch, progress: Progress) -> Updates:
+        for request in original(batch, progress):
+            within = not torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
+            assert not within, f"train_step yields inside a `with` in phase {phase.name}; yield after it"
+            assert isinstance(request, (dict, tuple)), f"train_step yields {type(request).__name__}, not (name, terms)"
+            for name, terms in (request if isinstance(request, dict) else dict([request])).items():
+                _check_terms(name, terms, optimizers, phase)
+                asked.add(name)
+            yield request
+
+    original = model.train_step
+    vars(model)["train_step"] = watched
+    try:
+        logged = run_step(model, optimizers, _batch(stretch, spec, step), progress, Engine())
+    finally:
+        del vars(model)["train_step"]
+    assert logged, f"phase {phase.name} logged no term"
+    return logged, {name for name in asked if name is not None}
+
+
+def _check_terms(name: str | None, terms: Terms, optimizers: dict[str, Optimizer], phase: Phase) -> None:
+    if name is not None:
+        there = ", ".join(optimizers)
+        assert name in optimizers, f'phase {phase.name} updates "{name}", but its optimizers are {there}'
+        assert terms, f'phase {phase.name} updates "{name}" with no terms'
+    for term, value in terms.items():
+        assert isinstance(value, Tensor), f"term {term} is a {type(value).__name__}; a term is a scalar tensor"
+        assert value.dim() == 0, f"term {term} has shape {tuple(value.shape)}; a term is a scalar"
+        assert torch.isfinite(value), f"term {term} is {value.item()}"
+    learnt = name is None or any(value.requires_grad for value in terms.values())
+    assert learnt, f'the terms {", ".join(terms)} of "{name}" depend on no parameter'
 
 
 def _check_step(
-    model: Model,
-    optimizers: dict[str, torch.optim.Optimizer],
-    phase: Phase,
-    spec: DataSpec,
-    step: int,
-    steps: int,
-    batch_size: int,
-) -> None:
+    model: Model, optimizers: dict[str, Optimizer], stretch: Stretch, spec: DataSpec, step: int, steps: int
+) -> set[str]:
+    """Check that a step changes the parameters of the optimizers it updates and no others; return their names."""
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
-    logged = run_step(
-        model, optimizers, synthetic_batch(spec, batch_size, step), _progress(phase, step, steps), Engine()
-    )
-    assert logged, f"phase {phase.name} logged no term"
-    for term, value in logged.items():
-        assert value.dim() == 0, f"term {term} has shape {tuple(value.shape)}; a term is a scalar"
-        assert torch.isfinite(value), f"term {term} is {value.item()}"
+    _, updated = _step(model, optimizers, stretch, spec, step, steps)
     owners = {id(p): name for name, o in optimizers.items() for group in o.param_groups for p in group["params"]}
-    updated = {term.split("/")[0] for term in logged}
-    moved = set()
+    phase, moved = stretch.phase.name, set()
     for name, value in model.named_parameters():
         if not torch.equal(before[name], value):
             owner = owners.get(id(value))
-            assert owner in updated, (
-                f"{name} changed in phase {phase.name}, but no update of its optimizer was asked for"
-            )
+            assert owner in updated, f"{name} changed in phase {phase}, but no update of its optimizer was asked for"
             moved.add(owner)
-    still = (updated & optimizers.keys()) - moved
-    assert not still, f"the optimizers {sorted(still)} were updated in phase {phase.name} and changed nothing"
+    still = updated - moved
+    assert not still, (
+        f"the optimizers {sorted(still)} were updated in phase {phase} and changed nothing: "
+        "their terms do not depend on their parameters"
+    )
+    return updated
 
 
 def _check_translate(model: Model, spec: DataSpec) -> None:
     if not model.inputs:
         return
-    side = max(model.min_size, model.size_multiple)
-    side = -(-max(side, spec.image_size[0]) // model.size_multiple) * model.size_multiple
     state = {name: value.clone() for name, value in model.state_dict().items()}
+    unit, smallest = model.size_multiple, max(model.min_size, model.size_multiple)
+    side = -(-max(smallest, spec.image_size[0]) // unit) * unit
+    channels = DataSpec(channels=_source_channels(model, spec))
     for target in model.targets() or (None,):
+        request = type(model).Request(to=target)
+        for height, width, count in ((side, side, 1), (side, side + unit, 2)):
+            source = synthetic_batch(channels, count, 5, (height, width))
+            with evaluating(model):
+                torch.manual_seed(request.seed)
+                output = model.translate(source, request)
+                torch.manual_seed(request.seed)
+                again = model.translate(source, request)
+            wanted = (count, height * model.scale, width * model.scale)
+            got = (output.shape[0], *output.shape[-2:])
+            assert output.dim() == 4, f"translate gave the shape {tuple(output.shape)}, not (N, C, H, W)"
+            assert got == wanted, f"translate gave {tuple(output.shape)} for {count} pictures of {height} x {width}"
+            assert torch.isfinite(output).all(), "translate gave values that are no numbers"
+            low, high = output.min().item(), output.max().item()
+            assert max(-low, high) <= 1.0001, f"translate left [-1, 1]: {low:.3f} to {high:.3f}"
+            assert torch.equal(output, again), "translate gives another picture each time; draw from request.seed alone"
         with evaluating(model):
-            source = synthetic_batch(DataSpec(channels=_source_channels(model, spec)), 1, 5, (side, side))
-            output = model.translate(source, type(model).Request(to=target))
-        wanted = (side * model.scale, side * model.scale)
-        assert output.shape[-2:] == wanted, f"translate gave {tuple(output.shape)} for a side of {side}"
-        assert output.abs().max() <= 1.0001, f"translate left [-1, 1]: {output.min():.3f} to {output.max():.3f}"
+            source = synthetic_batch(channels, 1, 5, (side, side))
+            (row,) = model.preview([(source, request)])
+        for title, image in row.items():
+            assert image.dim() == 3, f'preview gave the shape {tuple(image.shape)} for "{title}", not (C, H, W)'
     for name, value in model.state_dict().items():
         assert torch.equal(state[name], value), f"translate changed {name}"
 
@@ -179,24 +245,28 @@ def _check_bundle(name: str, model: Model) -> None:
         assert torch.equal(value, other[key]), f"a bundle changes {key}"
 
 
-def _check_resume(
-    name: str,
-    model: Model,
-    optimizers: dict[str, torch.optim.Optimizer],
-    phase: Phase,
-    spec: DataSpec,
-    batch_size: int,
-) -> None:
-    twin = copy.deepcopy(model.options)
+def _check_resume(name: str, model: Model, optimizers: dict[str, Optimizer], stretch: Stretch, spec: DataSpec) -> None:
+    phase = stretch.phase
     with tempfile.TemporaryDirectory() as folder:
         saved = checkpoint.save(Path(folder), model, bundle.describe(name, model), optimizers, Engine())
-        resumed = type(model)(twin, spec)
+        torch.manual_seed(1)  # other first weights than the model had: what is not restored shows
+        resumed = type(model)(copy.deepcopy(model.options), spec)
         bundle.read_weights(resumed, saved)
         resumed.phase = phase.name
         again = resumed.optimizers(phase)
         fuse(again)
         checkpoint.restore(checkpoint.read_state(saved), resumed, again, Engine())
-    for each, its in ((model, optimizers), (resumed, again)):
-        run_step(each, its, synthetic_batch(spec, batch_size, 9), _progress(phase, 1, 2), Engine())
-    for (key, value), other in zip(model.state_dict().items(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(value, other), f"a resumed run differs in {key}: some state is in no buffer"
+    wrong = "a resumed run differs in {}: some state is in no buffer and in no resume_state()"
+    for step in range(2):
+        one, _ = _step(model, optimizers, stretch, spec, step, 2 + MORE_STEPS)
+        two, _ = _step(resumed, again, stretch, spec, step, 2 + MORE_STEPS)
+        assert one.keys() == two.keys(), wrong.format(f"the terms {', '.join(sorted(one.keys() ^ two.keys()))}")
+        for term, value in one.items():
+            assert torch.equal(value, two[term]), wrong.format(f"the term {term}")
+        for (key, value), other in zip(model.state_dict().items(), resumed.state_dict().values(), strict=True):
+            assert torch.equal(value, other), wrong.format(key)
+
+    progress = Progress(phase, 0, 2 + MORE_STEPS)
+    coarse = run_step(resumed, again, _batch(stretch, spec, 3), progress, Engine(precision="bf16"))
+    for term, value in coarse.items():
+        assert torch.isfinite(value), f"term {term} is {value.item()} in bfloat16"
