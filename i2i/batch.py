@@ -17,6 +17,7 @@ from i2i import images
 from i2i.errors import Stopped
 from i2i.picture import Picture
 from i2i.request import How
+from i2i.status import duration
 from i2i.translation import translate_picture
 from i2i.tree import Job, Plan, plan
 
@@ -67,16 +68,6 @@ class Summary:
             asides.append(f"{self.ignored:,} other file{'s' if self.ignored > 1 else ''} passed by")
         asides += [f"{count:,} x {note}" for note, count in sorted(self.notes.items())]
         return f"Wrote {pictures}{place} in {duration(self.seconds)}" + (f" ({', '.join(asides)})." if asides else ".")
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 0.8 s, 45 s, 6 min 12 s, 2 h 5 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def translate_paths(

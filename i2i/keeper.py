@@ -8,8 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 
 from i2i import checkpoint, distributed, figures
 from i2i.device import Engine
-from i2i.model import Model, Phase, Progress, Watch
+from i2i.model import Model, Phase, Progress, Watch, evaluating
 from i2i.plugins import registry
 from i2i.settings import interval
 
@@ -205,16 +204,3 @@ class Keeper:
                 look(stretch.phase, (self.engine.move(batch) for batch in itertools.islice(stream, stretch.steps)))
         finally:
             stream.close()
-
-
-@contextmanager
-def evaluating(model: Model) -> Iterator[None]:
-    """Evaluate without gradients; every module's mode is put back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -211,3 +212,16 @@ class Model(nn.Module, ABC):
         from i2i.translation import translate_image
 
         return translate_image(self, image, **request)
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Evaluate without gradients; every module's mode is put back afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training

@@ -197,7 +197,9 @@ def rate(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as people do: `42 s`, `6 min 12 s`, `3 h 05 min`, `2 d 4 h`."""
+    """Write a time as people do: `0.4 s`, `42 s`, `6 min 12 s`, `3 h 05 min`, `2 d 4 h`."""
+    if 0 < seconds < 0.95:
+        return f"{seconds:.1f} s"
     whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"

@@ -14,9 +14,8 @@ from torch.optim import Optimizer
 
 from i2i import bundle, checkpoint
 from i2i.device import Engine, fuse
-from i2i.keeper import evaluating
 from i2i.loop import run_step
-from i2i.model import Batch, Model, Phase, Progress, Terms, Updates, mix
+from i2i.model import Batch, Model, Phase, Progress, Terms, Updates, evaluating, mix
 from i2i.options import build, describe
 from i2i.plugins import load_class, registry
 from i2i.schedule import Stretch, plan

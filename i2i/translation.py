@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from torch import Tensor
 
 from i2i import images
 from i2i.metadata import ORIENTATION, gather, resized
+from i2i.model import evaluating
 from i2i.options import build
 from i2i.picture import Array, Picture, convert_channels, natural_range, orient, to_pixels, to_tensor
 from i2i.request import Forced, choose_target
@@ -48,7 +47,7 @@ def translate_picture(
         pixels = np.where(missing[..., None] | ~np.isfinite(pixels), np.asarray(value_range[0], pixels.dtype), pixels)
     source = to_tensor(pixels, value_range).clamp_(-1, 1)[None]  # (1, C, H, W)
     size = picture.height * model.scale, picture.width * model.scale
-    with evaluating(model), torch.inference_mode():
+    with evaluating(model):
         result = _run(model, source, request, image_size, size)[0]
     made = to_pixels(result, value_range, picture.pixels.dtype)
     if missing is not None and model.scale == 1:
@@ -99,18 +98,6 @@ def source_channels(spec: DataSpec, to: str | None) -> int:
         if key in channels:
             return channels[key]
     return next(iter(channels.values()), 3)
-
-
-@contextlib.contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Switch a model to evaluation and put every module's mode back."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def reflected(length: int, padded: int, device: torch.device | str = "cpu") -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2i.batch import Summary, duration, translate_paths
+from i2i.batch import Summary, translate_paths
 from i2i.errors import Stopped
 from i2i.images import read
 from i2i.request import How
@@ -141,13 +141,3 @@ def test_too_large_for_memory_is_a_failure_of_that_picture(photos, monkeypatch):
     monkeypatch.setattr(models.Invert, "translate", fault)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         go([photos / "0 \u00e9.png"])
-
-
-def test_durations():
-    assert [duration(s) for s in (0.34, 9.96, 59.7, 372, 7500)] == [
-        "0.3 s",
-        "10 s",
-        "1 min 0 s",
-        "6 min 12 s",
-        "2 h 5 min",
-    ]

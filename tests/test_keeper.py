@@ -11,8 +11,8 @@ from torch import nn
 
 from i2i import keeper
 from i2i.device import Engine
-from i2i.keeper import Due, Interrupt, Keeper, NonFinite, Watcher, evaluating
-from i2i.model import Watch
+from i2i.keeper import Due, Interrupt, Keeper, NonFinite, Watcher
+from i2i.model import Watch, evaluating
 
 
 def test_steps_and_times_fall_due(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ class Terminal(io.StringIO):
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.34, "0.3 s"),
         (59.4, "59 s"),
         (59.6, "1 min 00 s"),
         (372, "6 min 12 s"),
