@@ -78,7 +78,7 @@ def test_the_models_own_flags_stand_anywhere(here):
         ("--model fx --to winter photos", 'There is no run, bundle or model "fx"; did you mean "fox"?'),
         ("--model fox --to wintr photos", 'There is no target "wintr"; did you mean "winter"? This model'),
         ("--to wintr photos", 'did you mean "winter"?'),
-        ("--model photos --to winter photos", "Photos is neither a bundle nor a run"),
+        ("--model photos --to winter photos", "photos is neither a bundle nor a run"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_writes_nothing(here, arguments, expected):
