@@ -89,9 +89,15 @@ def load(path: Path | str, device: str = "cpu") -> Model:
 
     place = choose_device(device)
     folder = resolve(path)
-    manifest = read_manifest(folder)
-    model = _build_model(manifest, folder)
-    read_weights(model, folder)
+    try:
+        manifest = read_manifest(folder)
+        model = _build_model(manifest, folder)
+        read_weights(model, folder)
+    except BadBundle as error:
+        spare = folder.parent / "previous"
+        if folder == Path(path) or folder == spare or not is_whole(spare):
+            raise
+        raise BadBundle(f"{error}; the run's checkpoint before it is whole: {spare}") from error
     model.phase = manifest.phase
     return model.to(place).eval()
 

@@ -169,6 +169,17 @@ def test_resolve_takes_a_run_s_best_then_last_then_previous(tmp_path: Path, save
     assert i2i.load(link).manifest == i2i.load(run / "checkpoints" / "best").manifest
 
 
+def test_a_run_s_torn_checkpoint_names_the_whole_one_before_it(tmp_path: Path, saved: Path) -> None:
+    checkpoints = tmp_path / "run" / "checkpoints"
+    for name in ("previous", "last"):
+        shutil.copytree(saved, checkpoints / name)
+    (checkpoints / "last" / "weights.safetensors").write_bytes(b"torn")
+    assert refusal(tmp_path / "run").endswith(f"; the run's checkpoint before it is whole: {checkpoints / 'previous'}")
+    assert "before it" not in refusal(checkpoints / "last")
+    (checkpoints / "previous" / "resume.pt").unlink()
+    assert "before it" not in refusal(tmp_path / "run")
+
+
 def test_what_is_no_bundle_is_said(tmp_path: Path, saved: Path) -> None:
     assert f"there is no bundle or run at {tmp_path}/none; i2i runs lists" in refusal(tmp_path / "none")
     assert "is neither a bundle nor a run: it holds no bundle.json" in refusal(tmp_path)
@@ -384,6 +395,7 @@ class Giant(i2i.Model):
     translate = Shared.translate
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @pytest.mark.parametrize(
     "options",
     [
