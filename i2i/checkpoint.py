@@ -113,6 +113,12 @@ def carry_over(old: Mapping[str, Optimizer], new: Mapping[str, Optimizer]) -> No
 def load_optimizer(optimizer: Optimizer, state: dict[Any, Any]) -> None:
     """Give an optimizer its state; its hyper-parameters stay as the model made them."""
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, values in optimizer.state.items():
+        for key, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                # A fused step walks through memory in parallel, unchecked: a state that was saved on another device
+                # may lie there in another order than the weights it belongs to.
+                values[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _parameters(optimizer: Optimizer) -> list[int]:

@@ -194,6 +194,18 @@ def test_states_carry_over_where_name_and_parameters_are_the_same() -> None:
     assert not new["new"].state
 
 
+def test_a_state_takes_the_memory_layout_of_its_weights() -> None:
+    here, there = nn.Parameter(torch.ones(3, 2, 2, 2)), nn.Parameter(torch.ones(3, 2, 2, 2))
+    there.data = there.data.contiguous(memory_format=torch.channels_last)
+    before, after = torch.optim.Adam([here], fused=True), torch.optim.Adam([there], fused=True)
+    here.grad = torch.randn_like(here)
+    before.step()
+    checkpoint.load_optimizer(after, before.state_dict()["state"])
+    for key in ("exp_avg", "exp_avg_sq"):
+        assert torch.equal(after.state[there][key], before.state[here][key])
+        assert after.state[there][key].stride() == there.stride()
+
+
 class WithPool(i2i.Model):
     """A network and an image pool."""
 
