@@ -52,10 +52,15 @@ def choose_precision(name: str, device: torch.device, model: Model) -> str:
 
 @dataclass
 class Engine:
-    """The arithmetic of one process: what the loop wraps around a model's own code."""
+    """The arithmetic of one process: what the loop wraps around a model's own code.
+
+    `channels_last` puts pictures in memory as (N, H, W, C), in which convolutions are faster. They hand the layout of
+    their input on to their output, so the pictures of a batch decide that of all that follows.
+    """
 
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = "fp32"
+    channels_last: bool = True
     scalers: dict[str, torch.amp.GradScaler] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)  # overflowed updates in a row, by optimizer
 
@@ -89,7 +94,11 @@ class Engine:
         """Move a model to the device, in the precision's storage type and the device's fast memory layout."""
         if self.precision == "fp64":
             model = model.double()
-        if self.device.type == "cuda":
+        if self.device.type not in ("cpu", "cuda") or self.precision == "fp64":
+            self.channels_last = False
+        if any(isinstance(module, nn.InstanceNorm2d) for module in model.modules()):
+            self.channels_last = False  # its gradient would be wrong (see networks.layers.InstanceNorm)
+        if self.device.type == "cuda" and self.channels_last:
             return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
 
@@ -101,7 +110,7 @@ class Engine:
                 value = value.to(self.device, non_blocking=True)
                 if self.precision == "fp64" and value.is_floating_point():
                     value = value.double()
-                if self.device.type == "cuda" and value.dim() == 4:
+                if self.channels_last and value.dim() == 4:
                     value = value.contiguous(memory_format=torch.channels_last)
             moved[key] = value
         return moved

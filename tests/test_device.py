@@ -11,6 +11,7 @@ from torch import nn
 
 from i2i import device as devices
 from i2i.device import Engine, choose_device, choose_precision, compile_networks, fuse, has_bf16
+from i2i.networks import normalisation
 
 CPU = torch.device("cpu")
 
@@ -133,6 +134,25 @@ def test_batches_take_the_precision_s_type() -> None:
     moved = Engine(precision="fp64").move(batch)
     assert (moved["a"].dtype, moved["label"].dtype, moved["caption"]) == (torch.float64, torch.int64, ["x"])
     assert Engine().move(batch)["a"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "norm", "fast"),
+    [
+        (CPU, "fp32", normalisation("instance", 3), True),
+        (CPU, "bf16", nn.BatchNorm2d(3), True),
+        (CPU, "bf16", nn.InstanceNorm2d(3), False),  # torch's own has a wrong gradient there
+        (CPU, "fp64", nn.BatchNorm2d(3), False),
+        (torch.device("meta"), "fp32", nn.BatchNorm2d(3), False),
+    ],
+)
+def test_pictures_lie_channels_last_where_that_is_faster(
+    device: torch.device, precision: str, norm: Any, fast: bool
+) -> None:
+    engine = Engine(device, precision)
+    engine.place(nn.Sequential(norm))  # type: ignore[arg-type]
+    picture = engine.move({"a": torch.zeros(1, 3, 2, 2)})["a"]
+    assert picture.is_contiguous(memory_format=torch.channels_last if fast else torch.contiguous_format)
 
 
 def test_autocast_follows_the_precision() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from i2i.networks.padding import Pad
 from i2i.options import nearest
@@ -18,13 +20,32 @@ def stage(**layers: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(OrderedDict((name, layer) for name, layer in layers.items() if layer is not None))
 
 
+class InstanceNorm(nn.Module):
+    """Normalise each channel of each picture of (N, C, H, W) by itself, without parameters or running statistics.
+
+    Takes the place of `nn.InstanceNorm2d`, which copies channels-last tensors into the other layout, so that the next
+    convolution must too, and whose gradient is wrong on a CPU (torch 2.14) for one picture whose gradient arrives
+    channels-last. A batch norm of one picture is the same function, keeps the layout, and has the right gradient.
+    """
+
+    def __init__(self, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > 1 and (images.is_contiguous() or images.is_cuda or torch.compiler.is_compiling()):
+            return F.instance_norm(images, eps=self.eps)
+        normed = [F.batch_norm(image, None, None, training=True, eps=self.eps) for image in images.split(1)]
+        return torch.cat(normed) if len(normed) > 1 else normed[0]
+
+
 def normalisation(kind: str, channels: int) -> nn.Module | None:
     """Make a norm layer: `instance` (no parameters, no running statistics), `batch`, or None for `none`.
 
     Raises LookupError for another kind.
     """
     if kind == "instance":
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm()
     if kind == "batch":
         return nn.BatchNorm2d(channels)
     if kind == "none":

@@ -26,6 +26,10 @@ def pad(images: Tensor, size: int, kind: str = "reflect") -> Tensor:
     """
     if check_padding(kind) == "zeros":
         return F.pad(images, (size,) * 4)
+    if images.is_cpu and torch.is_autocast_enabled("cpu"):
+        # Autocast would widen this to float32, for twice the time and memory; mirroring rounds nothing.
+        with torch.autocast("cpu", enabled=False):
+            return pad(images, size, kind)
     if images.is_cuda and torch.are_deterministic_algorithms_enabled():
         return pad_by_slices(images, size, kind)  # torch's own backward adds up in no fixed order there, and refuses
     return F.pad(images, (size,) * 4, mode=kind)

@@ -44,3 +44,12 @@ def test_deterministic_on_cuda(kind):
     finally:
         torch.use_deterministic_algorithms(False)
     assert images.grad is not None
+
+
+@pytest.mark.parametrize("kind", ["reflect", "replicate"])
+def test_autocast_does_not_widen(kind):
+    images = torch.randn(1, 2, 5, 5, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = pad(images, 2, kind)
+    assert torch.equal(output, pad(images, 2, kind))
+    assert output.dtype == torch.bfloat16
