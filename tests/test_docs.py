@@ -30,13 +30,6 @@ DOCS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("plugins/*/README.md"), EXAMPLE / "README.md"]
 )
 OTHERS = {"--debug", "--help", "--nproc-per-node", "--force-reinstall"}  # of i2i itself, torchrun and pip
-    "--debug",
-    "--help",
-    "--nproc-per-node",
-    "--force-reinstall",
-    "--always",
-    "--dirty",
-}  # torchrun's, pip's, git's
 IDS = [str(path.relative_to(ROOT)) for path in DOCS]
 
 
