@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,8 +97,8 @@ class Engine:
             model = model.double()
         if self.device.type not in ("cpu", "cuda") or self.precision == "fp64":
             self.channels_last = False
-        if any(isinstance(module, nn.InstanceNorm2d) for module in model.modules()):
-            self.channels_last = False  # its gradient would be wrong (see networks.layers.InstanceNorm)
+        if self.device.type == "cpu" and any(isinstance(module, nn.InstanceNorm2d) for module in model.modules()):
+            self.channels_last = False  # its gradient would be wrong there (see networks.layers.InstanceNorm)
         if self.device.type == "cuda" and self.channels_last:
             return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model.to(self.device)
@@ -148,6 +149,8 @@ def fuse(optimizers: dict[str, Optimizer]) -> None:
 
 def configure(device: torch.device, deterministic: bool) -> None:
     """Set this process's arithmetic: TF32 and tuned convolutions on a GPU, or exact repeatability."""
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with a fixed workspace
     torch.use_deterministic_algorithms(deterministic)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("highest" if deterministic else "high")

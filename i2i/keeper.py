@@ -124,7 +124,8 @@ class Keeper:
         keys = [(step, name) for step, terms in pending.items() for name in terms]
         if not keys:
             return {}
-        stacked = torch.stack([pending[step][name].double() for step, name in keys])
+        kind = torch.float32 if self.engine.device.type == "mps" else torch.float64  # MPS has no float64
+        stacked = torch.stack([pending[step][name].to(kind) for step, name in keys])
         values = dict(zip(keys, distributed.average(stacked).tolist(), strict=True))
         for step in pending:
             bad = {name: value for (at, name), value in values.items() if at == step and not math.isfinite(value)}
