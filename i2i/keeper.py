@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -58,16 +59,21 @@ class Due:
 
 
 class Interrupt:
-    """Turns the first Ctrl-C or SIGTERM into a wish to stop after the step; a second Ctrl-C ends the process."""
+    """Turns the first Ctrl-C, SIGTERM or closed terminal into a wish to stop after the step.
 
-    def __init__(self) -> None:
+    A second Ctrl-C ends the process. `loud` says on stderr that the wish was heard: a step can take long.
+    """
+
+    def __init__(self, loud: bool = False) -> None:
         self.asked = False
+        self.loud = loud
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupt:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+            for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish stands
+                    self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,6 +83,9 @@ class Interrupt:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             os._exit(130)
+        if self.loud and not self.asked:
+            with suppress(OSError):  # past Python's buffers, which may be in the middle of a line
+                os.write(2, b"\nSaving after this step; Ctrl-C again quits at once, without saving.\n")
         self.asked = True
 
 

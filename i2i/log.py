@@ -49,7 +49,7 @@ class RunLog:
         self._terms: dict[str, float] = {}
         self._pace = Pace(clock)
         self._status = StatusLine(sys.stderr if stream is None else stream, quiet, clock)
-        self._quiet = quiet
+        self.quiet = quiet
         self._file = (folder / LOG).open("a", encoding="utf-8", buffering=1)  # flushed at each line
         self._board: Any = None
         self._board_failed = False
@@ -81,7 +81,7 @@ class RunLog:
 
     def say(self, text: str, warning: bool = False) -> None:
         """Print a message without breaking the status line, and keep it in the log; quiet drops all but warnings."""
-        if warning or not self._quiet:
+        if warning or not self.quiet:
             self._status.say(text)
         self.event("warning" if warning else "message", text=text)
 

@@ -114,7 +114,7 @@ def fit(run: Run, model: Model, engine: Engine, log: RunLog | None, state: check
         optimizers = model.optimizers(saved_phase)
         checkpoint.restore(state, model, optimizers, engine)
 
-    with Interrupt() as interrupt:
+    with Interrupt(loud=log is not None and not log.quiet) as interrupt:
         for stretch in run.stretches(model):
             if run.step >= stretch.end:
                 continue

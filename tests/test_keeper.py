@@ -65,3 +65,19 @@ def test_the_first_signal_is_a_wish_and_handlers_are_put_back() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert interrupt.asked
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_a_closed_terminal_is_a_wish_too_unless_nohup_forbids(capfd: pytest.CaptureFixture[str]) -> None:
+    with Interrupt(loud=True) as interrupt:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupt.asked
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert capfd.readouterr().err.count("Ctrl-C again quits at once") == 1
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupt.asked
+    finally:
+        signal.signal(signal.SIGHUP, before)

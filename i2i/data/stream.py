@@ -185,6 +185,8 @@ class _Worker:
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent saves first and then closes the stream
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _only_the_second)
         threading.Thread(target=self._watch, daemon=True).start()
 
