@@ -108,6 +108,7 @@ def test_gpus_are_told_with_their_memory_and_what_is_wrong_with_them(monkeypatch
         "is_bf16_supported": lambda including_emulation: True,
     }.items():
         monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setenv("COLUMNS", "200")  # whatever terminal the tests run in, these lines shall not wrap
     report = doctor.examine()
     cpu, first, second = report["devices"]
     assert (cpu["auto"], first["auto"]) == (False, True)
