@@ -79,11 +79,13 @@ def update(asked: Mapping[str, Terms], optimizers: Mapping[str, Optimizer], engi
         optimizer, scaler = optimizers[name], engine.scaler(name)
         if scaler is None:
             optimizer.step()
-            continue
-        before = scaler.get_scale()
-        scaler.step(optimizer)
-        scaler.update()
-        engine.count_skipped(name, skipped=scaler.get_scale() < before)
+        else:
+            before = scaler.get_scale()
+            scaler.step(optimizer)
+            scaler.update()
+            engine.count_skipped(name, skipped=scaler.get_scale() < before)
+    for name in names:
+        optimizers[name].zero_grad(set_to_none=True)  # gradients need no memory while the next graph grows
 
 
 def wide(term: Tensor) -> Tensor:
