@@ -147,7 +147,10 @@ def reopen(
     place = checkpoint.newest(folder)
     state = checkpoint.read_state(place)
     if (trained := bundle.read_manifest(place).spec) != run.spec:
-        raise ValueError(f"{root} does not fit what {folder} was trained on: it has {run.spec}, the run {trained}")
+        raise ValueError(
+            f"{root} does not fit what {folder} was trained on: it has {run.spec.unlike(trained)}; give data that "
+            f"fits, or start anew with: i2i train {card.name} {root}"
+        )
     run.folder, run.step, run.started = folder, state.step, saved["started"]
     run.planned, run.steps, run.lr_factor = saved["planned"], saved["steps"], saved["lr_factor"]
     run.figures = saved["figures"]

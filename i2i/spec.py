@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -60,3 +60,17 @@ class DataSpec:
         ):
             raise ValueError("the data specification is damaged: it holds sizes or values that no data has")
         return spec
+
+    def unlike(self, other: DataSpec) -> str:
+        """What differs from another spec, in words: `channels a 1, b 1 instead of a 3, b 3`."""
+        pairs = [(f.name.replace("_", " "), getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
+        return "; ".join(f"{name} {words(mine)} instead of {words(its)}" for name, mine, its in pairs if mine != its)
+
+
+def words(value: Any) -> str:
+    """A plain value in words."""
+    if isinstance(value, Mapping):
+        return words([f"{key} {words(part)}" for key, part in value.items()])
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(words, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -16,11 +16,14 @@ from i2i.errors import Stopped
 from i2i.keeper import NonFinite
 from i2i.log import RunLog, cut
 from i2i.loop import fit
+from i2i.manifest import Manifest
 from i2i.model import Model, mix
+from i2i.options import to_plain
 from i2i.plugins import load_class
 from i2i.preparing import prepare, reopen
 from i2i.run import CONFIG, Run, hold, make_folder, write_text
 from i2i.schedule import check_sizes
+from i2i.spec import words
 
 PREVIEW_EXAMPLES = 6  # rows of the sample sheet
 
@@ -106,10 +109,23 @@ def make_model(run: Run) -> Model:
     check_sizes(model, run.stretches(model))  # before anything is written
     if run.settings.init is not None:
         folder = bundle.resolve(run.settings.init)
-        if (other := bundle.read_manifest(folder).model) != run.card.name:
-            raise ValueError(f"--init {run.settings.init} is a {other}, this run trains a {run.card.name}")
-        bundle.read_weights(model, folder)
+        manifest = bundle.read_manifest(folder)
+        if manifest.model != run.card.name:
+            raise ValueError(f"--init {run.settings.init} is a {manifest.model}, this run trains a {run.card.name}")
+        try:
+            bundle.read_weights(model, folder)
+        except bundle.BadBundle as error:
+            raise ValueError(f"{error}{_other_origin(run, manifest)}") from None
     return model
+
+
+def _other_origin(run: Run, manifest: Manifest) -> str:
+    """What of a bundle's data and options is not this run's, where its weights do not fit; empty when all is."""
+    if manifest.spec.channels != run.spec.channels:
+        return f". It was trained on channels {words(manifest.spec.channels)}, this data has {words(run.spec.channels)}"
+    there = {name: value for name, value in to_plain(run.options).items() if manifest.options.get(name, value) != value}
+    flags = " ".join(f"--{name.replace('_', '-')} {words(manifest.options[name]).replace(',', '')}" for name in there)
+    return f". It was trained with other options; give the same: {flags}" if flags else ""
 
 
 def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | None, quiet: bool) -> RunLog:
@@ -144,9 +160,13 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
         f"{run.steps:,} steps of {settings.batch_size} at {settings.image_size} px{ranks}, "
         f"{run.steps / run.steps_per_epoch():.1f} passes over the data"
     )
+    if state is None and settings.init is not None:
+        origin = bundle.read_manifest(bundle.resolve(settings.init))
+        domains = f", of {' and '.join(origin.spec.domains)}" if origin.spec.domains else ""
+        log.say(f"starting from the weights of {settings.init} (step {origin.step:,}{domains})")
     if state is not None:
-        added = f", {run.steps - run.planned:,} of them added at {run.lr_factor:g} times the learning rate"
-        log.say(f"going on from step {run.step:,} of {run.steps:,}{added * (run.steps > run.planned)}")
+        beyond = f", beyond the {run.planned:,} planned, at a constant {run.lr_factor:g} times the learning rate"
+        log.say(f"going on from step {run.step:,} of {run.steps:,}{beyond * (run.steps > run.planned)}")
     log.say(f"writing to {run.folder} (pictures in previews/, curves in report.html)")
     return log
 

@@ -1,0 +1,59 @@
+"""Going on and starting from earlier runs: what does not fit is said in words, with the way on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from i2i import preparing, training
+
+QUICK: dict[str, Any] = {"precision": "fp32", "workers": 0, "device": "cpu"}
+
+
+def train(data: Path, name: str, **options: Any) -> Path:
+    values = {"steps": 4, "out": data.parent / "runs", "name": name} | QUICK | options
+    run = preparing.prepare("toy", str(data), values)
+    training.start(run)
+    return run.folder
+
+
+def gray(folder: Path) -> Path:
+    """Pairs like those of the fixture, of one channel."""
+    for side in ("source", "target"):
+        (folder / side).mkdir(parents=True)
+        for number in range(8):
+            PIL.Image.fromarray(np.full((20, 20), 9 * number, np.uint8)).save(folder / side / f"{number:02}.png")
+    return folder
+
+
+def test_data_that_does_not_fit_a_run_is_described_in_words(toys: Any, pairs: Path) -> None:
+    folder = train(pairs, "run")
+    other = gray(pairs.parent / "gray")
+    with pytest.raises(
+        ValueError, match=r"channels .*source 1.* instead of .*source 3.*; give data that fits"
+    ) as caught:
+        preparing.reopen(folder, str(other), 6, None, {})
+    assert "DataSpec" not in str(caught.value)
+    assert f"i2i train toy {other}" in str(caught.value)
+
+
+def test_weights_that_do_not_fit_name_the_reason(toys: Any, pairs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first = train(pairs, "first")
+    other = preparing.prepare("toy", str(gray(pairs.parent / "gray")), QUICK | {"steps": 3, "init": first})
+    with pytest.raises(ValueError, match=r"trained on channels .*source 3.*, this data has .*source 1"):
+        training.make_model(other)
+    capfd.readouterr()
+    train(pairs, "second", init=first)
+    assert f"starting from the weights of {first} (step 4" in capfd.readouterr().err
+
+
+def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = train(pairs, "run")
+    for steps, factor in ((6, 0.1), (8, 0.5)):
+        training.start(*preparing.reopen(folder, None, steps, factor, {}))
+        said = capfd.readouterr().err
+        assert f"of {steps}, beyond the 4 planned, at a constant {factor} times the learning rate" in said
