@@ -5,5 +5,9 @@ class Stopped(RuntimeError):
     """Training ended before its last step; the message says why, what is kept and how to go on."""
 
 
+class DataLost(ValueError):
+    """What a run learns from can no longer be read."""
+
+
 class BadBundle(ValueError):
     """A bundle that is damaged, foreign or newer than this program."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import tomli_w
 import torch
 
 from i2i import bundle, checkpoint, distributed, environment
+from i2i.data.stream import LOST_WORKER, lost_worker
 from i2i.device import Engine, choose_device, choose_precision, compile_networks, configure
-from i2i.errors import Stopped
+from i2i.errors import DataLost, Stopped
 from i2i.keeper import NonFinite
 from i2i.log import RunLog, cut
 from i2i.loop import fit
@@ -89,9 +91,17 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
         raise Stopped(f"{error}. {_kept(run)}{_advice(run, engine)}") from error
     except FloatingPointError as error:
         raise Stopped(f"{error}. {_kept(run)}") from error
+    except DataLost as error:
+        raise Stopped(f"{error}. {_kept(run)}") from error
+    except RuntimeError as error:
+        if not lost_worker(error):
+            raise
+        raise Stopped(f"{LOST_WORKER}. {_kept(run)}") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise Stopped(f"Nothing more can be written to {run.folder}: {reason}. {_kept(run)}") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        way = "Free some space, then go on" if full else "Go on"
+        raise Stopped(f"Nothing more can be written to {run.folder}: {reason}. {_kept(run, way)}") from error
     finally:
         if log is not None:
             _end(run, log, ended)
@@ -188,7 +198,7 @@ def _end(run: Run, log: RunLog, ended: str) -> None:
             raise Stopped(f"{run.folder} could not be completed: {error}. {_kept(run)}") from error
 
 
-def _kept(run: Run) -> str:
+def _kept(run: Run, way: str = "Go on") -> str:
     """Say what is safe after a failure."""
     try:
         place = checkpoint.newest(run.folder)
@@ -196,7 +206,7 @@ def _kept(run: Run) -> str:
         return "No checkpoint had been written."
     step = bundle.read_manifest(place).step
     return (
-        f"The state of step {step:,} is kept as {place}; nothing later was saved. Go on with: i2i resume {run.folder}"
+        f"The state of step {step:,} is kept as {place}; nothing later was saved. {way} with: i2i resume {run.folder}"
     )
 
 

@@ -170,12 +170,30 @@ def test_a_full_disk_loses_nothing_older(toys: Any, pairs: Path, monkeypatch: py
         save(*arguments)
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(Stopped, match=r"Nothing more can be written to .*: No space left on device.*state of step 3"):
+    with pytest.raises(
+        Stopped, match=r"Nothing more can be written to .*: No space left.*step 3 .*Free some space, then"
+    ):
         train(pairs, checkpoint_every="3")
     monkeypatch.undo()
     folder = pairs.parent / "runs/run"
     assert checkpoint.read_state(checkpoint.newest(folder)).step == 3
     assert not list(folder.rglob("*.writing"))
+
+
+@pytest.mark.parametrize("lost", ["DataLoader worker (pid 3) is killed by signal: Killed. ", "pictures"])
+def test_lost_data_says_how_to_go_on(toys: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    run_step = loop.run_step
+
+    def losing(model: Any, optimizers: Any, batch: Any, progress: Any, engine: Any) -> Any:
+        if progress.run_step == 4:
+            if lost != "pictures":
+                raise RuntimeError(lost)
+            shutil.rmtree(pairs / "source")
+        return run_step(model, optimizers, batch, progress, engine)
+
+    monkeypatch.setattr(loop, "run_step", losing)
+    with pytest.raises(Stopped, match=r"(ended from outside|cannot be opened).*\. The state of .*i2i resume"):
+        train(pairs, checkpoint_every="2", cache=False)
 
 
 @pytest.mark.parametrize("damage", ["weights.safetensors", "resume.pt", "bundle.json", "gone"])

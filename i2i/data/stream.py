@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from i2i.data.dataset import Dataset, Transform
+from i2i.errors import DataLost
 from i2i.model import Batch
 
 _ORDER = 0x6F72646572  # keeps the draws of the order apart from those of the samples
@@ -81,23 +82,20 @@ class Stream:
         return self
 
     def __next__(self) -> Batch:
-        """The next batch, images as (N, C, H, W). Raises ValueError for a file that has become unreadable."""
+        """The next batch, images as (N, C, H, W). Raises DataLost for a file that has become unreadable."""
         if self._batches is None:
             raise StopIteration
         start = time.perf_counter()
         try:
             batch = next(self._batches)
         except RuntimeError as error:
-            if "exited unexpectedly" not in str(error) and "killed by signal" not in str(error):
+            if not lost_worker(error):
                 raise
-            raise OSError(
-                "a process that loads data was ended from outside, as happens when memory runs out; "
-                f"use --workers {max(0, self.workers // 2)}"
-            ) from error
+            raise DataLost(LOST_WORKER) from error
         finally:
             self._waited += time.perf_counter() - start
         if isinstance(batch, _Failure):
-            raise batch.error
+            raise DataLost(str(batch.error))
         return batch
 
     def take_waited(self) -> float:
@@ -108,6 +106,14 @@ class Stream:
     def close(self) -> None:
         """End the worker processes; the stream is over."""
         self._batches = None  # the loader's iterator stops its workers when it goes
+
+
+LOST_WORKER = "a process that loads data was ended from outside, as happens when memory runs out; use fewer --workers"
+
+
+def lost_worker(error: RuntimeError) -> bool:
+    """Whether torch says so of a worker: it does in a signal handler, in the midst of whatever the parent does."""
+    return "DataLoader worker" in str(error) and ("exited unexpectedly" in str(error) or "by signal" in str(error))
 
 
 def default_workers(ranks: int = 1) -> int:

@@ -20,6 +20,7 @@ from i2i.data import Stream, open_dataset
 from i2i.data.dataset import Dataset
 from i2i.data.stream import default_workers, permutation
 from i2i.data.transforms import train_transform
+from i2i.errors import DataLost
 from i2i.settings import Settings
 
 SETTINGS = Settings(image_size=8, flip_vertical=True)
@@ -102,7 +103,7 @@ def test_a_file_that_vanished_is_named_without_a_traceback(dataset: Dataset, wor
     shutil.rmtree(places.cache() / "decoded")
     shutil.rmtree(dataset.root / "b")
     source = stream(dataset, workers=workers)
-    with pytest.raises(ValueError, match=r"/b/b\d+.png cannot be opened: No such file or directory$"):
+    with pytest.raises(DataLost, match=r"/b/b\d+.png cannot be opened: No such file or directory$"):
         take(source, 3)
     source.close()
 
