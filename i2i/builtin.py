@@ -24,9 +24,9 @@ def metrics() -> list[MetricCard]:
     return [
         MetricCard("psnr", "i2i.figures:psnr", "Likeness of translations to their targets, in decibels.", "paired"),
         MetricCard(
-            "domain_share",
-            "i2i.figures:domain_share",
-            "Share of translations whose colours and textures are nearer to the target domain than to the source.",
+            "domain_progress",
+            "i2i.figures:domain_progress",
+            "How far of the way to real pictures of the target translations have come, by colours and textures.",
             "unpaired",
         ),
     ]

@@ -63,40 +63,38 @@ def psnr(results: Sequence[Result]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def domain_share(results: Sequence[Result]) -> float | None:
-    """Share of translated pictures that their colours and textures put nearer to the target's real pictures than to
-    those of the domain they came from.
+def domain_progress(results: Sequence[Result]) -> float | None:
+    """How far translations have come from the domain they left to the one they were sent to, by colours and textures.
 
-    Real pictures are the inputs of the other direction. 0 is what leaving everything as it is would get, as a rule.
+    See `progress`; the mean of both directions. Real pictures of a domain are the inputs of the other direction.
     """
-    real: dict[str, list[np.ndarray]] = {}
-    domains = sorted({result.request.to for result in results if result.request.to})
-    if len(domains) != 2:
+    targets = sorted({result.request.to for result in results if result.request.to})
+    if len(targets) != 2:
         return None
-    other = dict(zip(domains, reversed(domains), strict=True))
-    for result in results:
-        real.setdefault(other[result.request.to], []).append(result.inputs["source"][0].numpy())
-    if len(real) != 2 or len({picture.shape[0] for pictures in real.values() for picture in pictures}) != 1:
+    inputs, outputs = (
+        [[pick(result).numpy() for result in results if result.request.to == to] for to in targets]
+        for pick in (lambda result: result.inputs["source"][0], lambda result: result.output)
+    )
+    pictures = [picture for group in (*inputs, *outputs) for picture in group]
+    if len({picture.shape[0] for picture in pictures}) != 1 or min(map(len, inputs)) < 2:
         return None
-    nearer: list[bool] = []
-    for target, source in other.items():
-        outputs = [result.output.numpy() for result in results if result.request.to == target]
-        nearer.extend(nearer_to_target(outputs, real[source], real[target]))
-    return float(np.mean(nearer))
+    ways = [progress(outputs[way], inputs[way], inputs[1 - way]) for way in (0, 1)]
+    return float(np.mean(ways))
 
 
-def nearer_to_target(
-    pictures: Sequence[np.ndarray], source: Sequence[np.ndarray], target: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Say of each picture (C, H, W) in [-1, 1] whether it is nearer to the target's real pictures than to the source's.
+def progress(pictures: Sequence[np.ndarray], source: Sequence[np.ndarray], target: Sequence[np.ndarray]) -> float:
+    """Measure how far pictures have come from the source domain to the target domain, by colours and textures.
 
-    The distance to a domain is the mean distance to its five nearest pictures. Returns bools (N,).
+    0 is as far from the target's real pictures as the source's are, 1 as near as these are to each other; it can be
+    below 0 or above 1. Distances are means over the five nearest pictures of the domain, each dimension of `describe`
+    scaled by its deviation. All pictures are (C, H, W) in [-1, 1], at least two of the target.
     """
-    here, there = (np.stack([describe(picture) for picture in domain]) for domain in (source, target))  # (M, D)
+    made, here, there = (np.stack([describe(picture) for picture in group]) for group in (pictures, source, target))
     scale = np.concatenate([here, there]).std(axis=0) + 1e-6
-    vectors = np.stack([describe(picture) for picture in pictures])  # (N, D)
-    nearer: np.ndarray = _distance(vectors / scale, there / scale) < _distance(vectors / scale, here / scale)
-    return nearer
+    made, here, there = made / scale, here / scale, there / scale
+    far = _distance(here, there).mean()
+    near = _distance(there, there, itself=True).mean()
+    return float((far - _distance(made, there).mean()) / max(far - near, 1e-6))
 
 
 def describe(picture: np.ndarray) -> np.ndarray:
@@ -122,8 +120,11 @@ def describe(picture: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _distance(vectors: np.ndarray, domain: np.ndarray) -> np.ndarray:
-    """Mean distance (N,) of vectors (N, D) to their nearest neighbours in a domain (M, D), per dimension."""
+def _distance(vectors: np.ndarray, domain: np.ndarray, itself: bool = False) -> np.ndarray:
+    """Mean distance (N,) of vectors (N, D) to their nearest neighbours in a domain (M, D), per dimension.
+
+    With `itself` the vectors are the domain's own, and none is its own neighbour.
+    """
     pairs = np.sqrt(((vectors[:, None] - domain[None]) ** 2).mean(axis=2))  # (N, M)
-    nearest: np.ndarray = np.sort(pairs, axis=1)[:, :NEIGHBOURS].mean(axis=1)
+    nearest: np.ndarray = np.sort(pairs, axis=1)[:, int(itself) : NEIGHBOURS + int(itself)].mean(axis=1)
     return nearest

@@ -43,6 +43,8 @@ def models() -> list[Found]:
                 manifest = read_manifest(bundle)
             except (BadBundle, OSError):
                 continue
+            if manifest.step == 0 and (path / "run.json").is_file():
+                continue  # a run that has learnt nothing yet
             found.setdefault(os.path.realpath(path), Found(path.name, path, bundle, manifest))
     return list(found.values())
 

@@ -20,6 +20,7 @@ from i2i.settings import Settings
 CHANGEABLE = (  # run options that may differ when a run goes on
     "device",
     "precision",
+    "threads",
     "workers",
     "compile",
     "time_limit",

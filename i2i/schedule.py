@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,7 +44,8 @@ def plan(phases: Sequence[Phase], settings: Settings, steps: int, extra: int = 0
         last = index + 1 == len(phases)
         own = (steps if last else round(steps * share / total)) - first
         if own < 1:
-            raise ValueError(f'{steps} steps leave none for the phase "{phase.name}"; use --steps {len(phases) * 10}')
+            enough = math.ceil(total / min(p.share for p in phases))
+            raise ValueError(f'{steps} steps leave none for the phase "{phase.name}"; use --steps {enough}')
         own += extra if last else 0
         batch_size = phase.batch_size or settings.batch_size
         size = phase.image_size or round(settings.image_size * phase.image_scale)

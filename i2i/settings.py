@@ -39,6 +39,9 @@ class Settings(Options):
     )
     compile: bool = option(False, help="Compile the networks: slow to start, faster after.")
     deterministic: bool = option(False, help="Exact repeatability on a GPU, at some cost in speed.")
+    threads: int | None = option(
+        None, help="CPU threads that compute; by default one a core. On a busy machine 1 can be much faster.", min=1
+    )
     workers: int | None = option(None, help="Processes that load data; by default what the machine can bear.", min=0)
     out: Path = option(Path("runs"), help="Folder that runs are kept in.")
     name: str | None = option(None, help="Name of the run; by default the model's and the data's.")

@@ -66,13 +66,15 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     """Train an opened run; a resumed one comes with its checkpoint's state and folder. Raises as `train` does."""
     device = distributed.setup(choose_device(run.settings.device))
     configure(device, run.settings.deterministic)
+    threads = run.settings.threads or (state.threads if state is not None else None)
+    if threads is not None:
+        torch.set_num_threads(threads)  # another number adds up in another order
     model = make_model(run)
     engine = Engine(device, choose_precision(run.settings.precision, device, model))
     resolved: dict[str, Any] = {"device": device.type, "precision": engine.precision}
     run.settings = dataclasses.replace(run.settings, **resolved)
     engine.place(model)
     if state is not None and place is not None:
-        torch.set_num_threads(state.threads)  # another number adds up in another order
         bundle.read_weights(model, place)
     distributed.broadcast_(model.state_dict().values())
     if run.settings.compile:
@@ -163,7 +165,7 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
     ranks = f", {settings.batch_size // distributed.ranks()} on each of {distributed.ranks()}" * (
         distributed.ranks() > 1
     )
-    log.say(f"{run.card.name}: {weights / 1e6:.1f} million weights, on {engine.device.type} in {engine.precision}")
+    log.say(f"{run.card.name}: {weights:,} weights, on {engine.device.type} in {engine.precision}")
     for note in run.describe_data():
         log.say(note)
     log.say(

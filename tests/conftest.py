@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # tests run side by side: threads of two processes on two cores wait for each other
 
 
 class Golden:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -29,6 +28,7 @@ OPTIONS: dict[str, Any] = {
     "checkpoint_every": "1h",
     "device": "cpu",
     "workers": 0,
+    "threads": 1,
 }
 
 
@@ -39,7 +39,6 @@ def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
     return subprocess.run(
         [*command, "-m", "i2i", *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -35,23 +35,25 @@ def results(coarse_to: list[np.ndarray], fine_to: list[np.ndarray]) -> list[Resu
     return [Result({"source": torch.tensor(s)[None]}, Request(to=to), torch.tensor(out)) for s, to, out in rows]
 
 
-def test_the_domain_share_tells_a_change_from_none() -> None:
+def test_progress_is_0_for_no_change_and_1_for_real_pictures() -> None:
     coarse, fine = stripes(6, 16, 2), stripes(6, 4, 3)
-    assert figures.domain_share(results(fine, coarse)) == 1.0
-    assert figures.domain_share(results(coarse, fine)) == 0.0
-    assert figures.domain_share(results(fine, fine)) == 0.5
+    assert figures.domain_progress(results(fine, coarse)) == pytest.approx(1, abs=0.1)
+    assert figures.domain_progress(results(coarse, fine)) == pytest.approx(0, abs=0.1)
+    assert figures.domain_progress(results(fine, fine)) == pytest.approx(0.5, abs=0.1)
+    untouched = results(stripes(6, 16, 0), stripes(6, 4, 1))
+    assert figures.domain_progress(untouched) == 0
 
 
 def test_one_direction_alone_cannot_be_judged() -> None:
-    assert figures.domain_share(results(stripes(6, 4, 2), stripes(6, 16, 3))[:6]) is None
+    assert figures.domain_progress(results(stripes(6, 4, 2), stripes(6, 16, 3))[:6]) is None
 
 
 def test_a_kind_has_its_metric_and_an_unknown_one_is_named() -> None:
     assert figures.choose("", "paired") == "psnr"
-    assert figures.choose("", "unpaired") == "domain_share"
+    assert figures.choose("", "unpaired") == "domain_progress"
     assert figures.choose("", "captioned") == ""
     assert figures.choose("psnr", "unpaired") == "psnr"
-    with pytest.raises(LookupError, match='there is no metric "fid"; installed: psnr, domain_share'):
+    with pytest.raises(LookupError, match='there is no metric "fid"; installed: psnr, domain_progress'):
         figures.choose("fid", "paired")
 
 

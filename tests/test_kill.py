@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -12,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 import i2i
@@ -32,26 +30,15 @@ OPTIONS: dict[str, Any] = {
     "precision": "bf16",
     "device": "cpu",
     "workers": 1,
+    "threads": 1,
 }
 
 
-@pytest.fixture
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_a_process_killed_at_a_random_moment_goes_on_bit_for_bit(
-    domains: Path, tmp_path: Path, one_thread: None
-) -> None:
+def test_a_process_killed_at_a_random_moment_goes_on_bit_for_bit(domains: Path, tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     flags = [f"--{key.replace('_', '-')}={value}" for key, value in OPTIONS.items()]
     command = [sys.executable, "-m", "i2i", "train", "cyclegan", str(domains), f"--out={runs}", "--name=killed", *flags]
-    with subprocess.Popen(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         log = runs / "killed" / "log.jsonl"
         goal = random.randrange(2, STEPS - 50)
         deadline = time.monotonic() + 60

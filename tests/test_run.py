@@ -40,7 +40,7 @@ def test_sizes_and_added_steps_of_a_phase() -> None:
 
 
 def test_too_few_steps_for_the_phases_are_refused() -> None:
-    with pytest.raises(ValueError, match='1 steps leave none for the phase "one"; use --steps 20'):
+    with pytest.raises(ValueError, match='1 steps leave none for the phase "one"; use --steps 10'):
         plan([Phase("one"), Phase("two", 9)], Settings(), 1)
 
 
@@ -52,6 +52,13 @@ def test_sizes_that_a_model_would_change_are_refused() -> None:
         with pytest.raises(ValueError, match=rf"image size {size} is .*; use --image-size {said}$"):
             check_sizes(Model(), plan([Phase("train")], Settings(image_size=size), 3))  # type: ignore[arg-type]
     check_sizes(Model(), plan([Phase("train")], Settings(image_size=8), 3))  # type: ignore[arg-type]
+
+
+def test_a_place_that_takes_no_runs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in (None, "mine"):
+        with pytest.raises(OSError, match=r"kept in .*file \(Not a directory\); choose a place with --out"):
+            make_folder(Settings(out=tmp_path / "file", name=name), "default")
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:

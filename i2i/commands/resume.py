@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         device: Annotated[str | None, typer.Option(help="Compute somewhere else: auto, cpu, cuda, mps.")] = None,
         precision: Annotated[str | None, typer.Option(help="Change the arithmetic: fp32, bf16, fp16.")] = None,
+        threads: Annotated[int | None, typer.Option(help="CPU threads that compute.", min=1)] = None,
         workers: Annotated[int | None, typer.Option(help="Processes that load data.", min=0)] = None,
         time_limit: Annotated[str | None, typer.Option(help="Stop and save after this time: 30m, 8h.")] = None,
         checkpoint_every: Annotated[str | None, typer.Option(help="Save after this time or steps.")] = None,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
         named = {
             "device": device,
             "precision": precision,
+            "threads": threads,
             "workers": workers,
             "time_limit": time_limit,
             "checkpoint_every": checkpoint_every,
