@@ -19,7 +19,7 @@ from i2i.picture import Picture
 from i2i.request import How
 from i2i.status import duration
 from i2i.translation import translate_picture
-from i2i.tree import Job, Plan, plan
+from i2i.tree import Job, Plan, plan, shown
 
 if TYPE_CHECKING:
     from i2i.model import Model
@@ -42,6 +42,7 @@ class Summary:
     notes: Counter[str] = field(default_factory=Counter)  # what was lost -> in how many
     seconds: float = 0.0
     place: str = ""
+    one_file: bool = False  # the place is the only result, not a folder of results
     stopped: bool = False  # by Ctrl-C
 
     @property
@@ -52,7 +53,7 @@ class Summary:
     def line(self) -> str:
         """The closing line."""
         pictures = f"{self.written:,} of {self.total:,} picture{'s' if self.total != 1 else ''}"
-        place = f" to {self.place.rstrip('/')}/" if self.place else ""
+        place = f" to {self.place}" + "/" * (not self.one_file) if self.place else ""
         asides = []
         if self.skipped:
             asides.append(f"{self.skipped:,} skipped: already there")
@@ -99,6 +100,8 @@ def translate_plan(
     """Translate the pictures of a plan; see `translate_paths`."""
     jobs = [each for job in made.jobs for each in _copies(job, request)]
     summary = Summary(len(jobs) + made.results, 0, made.results, sum(made.ignored.values()), place=made.place)
+    if not summary.place and len(jobs) == 1:
+        summary.place, summary.one_file = shown(jobs[0][0].target), True
     return _Batch(model, how, summary, progress, stop or Event()).run(jobs)
 
 

@@ -50,7 +50,7 @@ def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str
         if not path.exists():
             raise ValueError(f"there is no file or folder {given}{_near(path)}")
     label = re.sub(r"[^\w.+-]+", "-", label).strip("-.") or "translated"
-    made = Plan(place=_shown(out) if out is not None else "")
+    made = Plan(place=shown(out) if out is not None else "")
     seen: set[Path] = set()
     found: list[tuple[Path, Path]] = []  # source, target
     folders = [path for path in paths if path.is_dir()]
@@ -66,7 +66,7 @@ def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str
             if file not in seen:  # photos/ and photos/a.jpg may both be named
                 seen.add(file)
                 found.append((file, base / file.relative_to(path) if path.is_dir() else base))
-        made.place = made.place or (_shown(base) if len(paths) == 1 and path.is_dir() else "")
+        made.place = made.place or (shown(base) if len(paths) == 1 and path.is_dir() else "")
     if not found and not made.results:
         raise ValueError(_none_found(paths, made.ignored))
     made.jobs = _without_clashes(found, suffix)
@@ -94,10 +94,10 @@ def _refuse_inside(place: Path | None, folders: list[Path], out: Path | None, la
     for folder in folders:
         if place is not None and _inside(place, folder):
             beside = folder.with_name(f"{folder.name}-{label}") if folder.name else Path.home() / label
-            what = f"--out {out}" if out is not None else f"the default, {_shown(place)},"
+            what = f"--out {out}" if out is not None else f"the default, {shown(place)},"
             raise ValueError(
-                f"{what} lies inside the input {_shown(folder)}, where the next run would take results for pictures; "
-                f"give a folder outside it: --out {_shown(beside)}"
+                f"{what} lies inside the input {shown(folder)}, where the next run would take results for pictures; "
+                f"give a folder outside it: --out {shown(beside)}"
             )
 
 
@@ -146,14 +146,14 @@ def _without_clashes(found: list[tuple[Path, Path]], suffix: str | None) -> list
         while target in taken:
             target, number = target.with_name(f"{stem}-{number}{target.suffix}"), number + 1
         if os.path.realpath(target) in sources:
-            raise ValueError(f"{_shown(target)} is an input and would be written over; give another folder with --out")
+            raise ValueError(f"{shown(target)} is an input and would be written over; give another folder with --out")
         taken.add(target)
-        jobs.append(Job(source, _shown(source), target))
+        jobs.append(Job(source, shown(source), target))
     return jobs
 
 
 def _none_found(paths: list[Path], ignored: Counter[str]) -> str:
-    where = ", ".join(_shown(path) for path in paths)
+    where = ", ".join(shown(path) for path in paths)
     if not ignored:
         return f"no pictures in {where}: it holds no files"
     total = sum(ignored.values())
@@ -169,7 +169,7 @@ def _near(path: Path) -> str:
     return nearest(path.name, names)
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path as the user would type it: relative where that is shorter."""
     path = Path(os.path.abspath(path))
     try:

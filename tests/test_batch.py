@@ -141,3 +141,8 @@ def test_too_large_for_memory_is_a_failure_of_that_picture(photos, monkeypatch):
     monkeypatch.setattr(models.Invert, "translate", fault)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         go([photos / "0 \u00e9.png"])
+
+
+def test_one_result_is_named_by_the_closing_line(photos):
+    summary = go([photos / "0 \u00e9.png"])
+    assert summary.line().startswith("Wrote 1 of 1 picture to photos/0 \u00e9-winter.png in ")
