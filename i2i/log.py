@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -148,6 +149,7 @@ class RunLog:
             if self._board is None:
                 from torch.utils.tensorboard import SummaryWriter
 
+                _silence_writers()
                 place = self.folder / TENSORBOARD
                 purge = self._first_step + 1 if place.exists() else None  # a viewer drops what a cut took away
                 self._board = SummaryWriter(str(place), purge_step=purge)
@@ -155,6 +157,17 @@ class RunLog:
         except Exception as error:
             self._board, self._board_failed = None, True
             self.say(f"No TensorBoard events from here on ({error}); log.jsonl and report.html go on.", warning=True)
+
+
+def _silence_writers() -> None:
+    """Keep TensorBoard's writing threads from printing tracebacks: their errors are raised again at the next write."""
+    usual = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not type(arguments.thread).__module__.startswith("tensorboard."):
+            usual(arguments)
+
+    threading.excepthook = hook
 
 
 def plain(value: float) -> float | str:

@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import threading
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,15 @@ def test_a_log_torn_anywhere_is_read_and_cut_to_whole_lines(tmp_path_factory, st
     log.cut(folder, at)
     assert [entry["step"] for entry in log.read(folder)] == [step for step in steps[:kept] if step <= at]
     assert (folder / "log.jsonl").read_bytes()[-1:] in (b"", b"\n")
+
+
+def test_tensorboard_s_threads_print_no_traceback(tmp_path, capsys):
+    diary = open_log(tmp_path, io.StringIO())
+    diary.step(10, "train", TERMS, waited=0.0)
+    thread = diary._board.file_writer.event_writer._async_writer._worker
+    try:
+        raise OSError(28, "No space left on device")
+    except OSError as error:
+        threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+    assert capsys.readouterr().err == ""
+    diary.close()
