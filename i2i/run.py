@@ -248,6 +248,8 @@ def make_folder(settings: Settings, default: str) -> Path:
             raise ValueError(
                 f"{folder} is there already; go on with: i2i resume {folder}, or choose another --name"
             ) from None
+        except OSError as error:
+            raise _no_place(settings, error) from None
         return folder
     base = re.sub(r"[^\w.-]+", "-", default).strip("-.") or "run"
     for number in range(1, 100_000):
@@ -257,7 +259,13 @@ def make_folder(settings: Settings, default: str) -> Path:
             return folder
         except FileExistsError:
             continue
+        except OSError as error:
+            raise _no_place(settings, error) from None
     raise FileExistsError(f"{settings.out} is full of runs named {base}; choose another --name")
+
+
+def _no_place(settings: Settings, error: OSError) -> OSError:
+    return OSError(f"runs cannot be kept in {settings.out} ({error.strerror or error}); choose a place with --out")
 
 
 def write_text(path: Path, text: str) -> None:

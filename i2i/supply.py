@@ -161,7 +161,8 @@ def _explained(card: Card, error: OSError) -> OSError:
             f"no room to unpack {card.name} into {places.data()}. Free some space and repeat the command, "
             "or set I2I_HOME to a folder on another disk"
         )
-    here = error.filename is not None and places.cache() in Path(os.fsdecode(error.filename)).parents
+    where = Path(os.fsdecode(error.filename)) if error.filename is not None else None
+    here = where is not None and (places.cache() in where.parents or where in (places.cache(), *places.cache().parents))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and here:
         return OSError(
             f"data sets cannot be written to {places.data()} ({error.strerror}); "

@@ -235,6 +235,16 @@ def test_a_denied_write_says_what_to_set(site: Path, monkeypatch: pytest.MonkeyP
             get(a_card(site))
 
 
+def test_a_read_only_disk_says_what_to_set(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(path: Path, *args: object, **kwargs: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(places.cache()))  # its parents are made first
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", read_only)
+        with pytest.raises(OSError, match=r"cannot be written to .*Read-only file system.*set I2I_HOME"):
+            get(a_card(site))
+
+
 def test_remains_of_a_killed_process_are_swept(site: Path) -> None:
     pack(site / "set.zip", FILES)
     remains = places.data() / ".fruit2veg-00000000.new" / "half"
