@@ -42,7 +42,7 @@ def format_of(name: str) -> str:
     short = name.lower().lstrip(".")
     short = _ALIASES.get(short, short)
     if short not in FORMATS:
-        raise LookupError(f'there is no picture format "{name}"{nearest(short, FORMATS)} Known: {", ".join(FORMATS)}')
+        raise LookupError(f'there is no picture format "{name}"{nearest(short, FORMATS)}; known: {", ".join(FORMATS)}')
     return FORMATS[short]
 
 

@@ -43,8 +43,8 @@ def choose_target(to: str | None, targets: tuple[str, ...]) -> str | None:
     if to not in targets:
         if not targets:
             raise LookupError(f'there is no target "{to}"; this model has one kind of result: leave --to out')
-        hint = nearest(to, targets) or ";"
-        raise LookupError(f'there is no target "{to}"{hint} This model translates to {listed}')
+        hint = f"{near} This" if (near := nearest(to, targets)) else "; this"
+        raise LookupError(f'there is no target "{to}"{hint} model translates to {listed}')
     return to
 
 

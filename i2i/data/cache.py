@@ -19,6 +19,7 @@ import numpy as np
 from i2i import places
 from i2i.data import idx, sizes
 from i2i.data.scan import Info
+from i2i.tables import size
 
 LIMIT = 20 * 10**9  # bytes of all decoded sets together
 _VERSION = 1
@@ -103,7 +104,7 @@ class Pictures:
             limit = min(LIMIT, (free + sum(others.values())) // 2)
             if needed > limit and not folder.exists():
                 self.note = (
-                    f"The decoded pictures would take {needed / 1e9:.1f} GB, more than the {limit / 1e9:.1f} GB the "
+                    f"The decoded pictures would take {size(needed)}, more than the {size(limit)} that the "
                     "cache may use; they are decoded anew in every epoch."
                 )
                 return

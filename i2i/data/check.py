@@ -66,8 +66,8 @@ class Report:
             ),
             ("channels", ", ".join(f"{key} {count}" for key, count in self.channels.items())),
             ("labels", f"{self.num_labels} in the maps" if self.num_labels else ""),
-            ("trained on", f"{self.trained_on:,} samples"),
-            ("held back", f"{self.held_back:,} samples, {self.held_back_from}"),
+            ("trained on", _samples(self.trained_on)),
+            ("held back", f"{_samples(self.held_back)}, {self.held_back_from}"),
             ("licence", self.licence),
             ("unreadable", _cut([f"{name} {reason}" for name, reason in self.unreadable.items()], _SHOWN, True)),
             ("stray files", _cut(self.stray, _SHOWN, True)),
@@ -77,6 +77,10 @@ class Report:
         ]
         lines = [self.root, *(f"  {name + ':':16}{value}" for name, value in rows if value)]
         return "\n".join([*lines, *(f"  Warning: {warning}" for warning in self.warnings)])
+
+
+def _samples(count: int) -> str:
+    return f"{count:,} sample{'s' if count != 1 else ''}"
 
 
 _DOMAINS = {"labelled": "labels", "paired": "source, target"}
