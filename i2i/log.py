@@ -138,7 +138,7 @@ class RunLog:
             parts.append((2, f"{rate(self.batch_size / seconds)} images/s"))
             parts.append((4, f"waiting {waiting:.0%}"))
         if step < self.steps:
-            parts.append((1, "ETA soon" if left is None else f"ETA {duration(left)}"))
+            parts += [] if left is None else [(1, f"ETA {duration(left)}")]
         return parts + [(3 if i < 3 else 6, text) for i, text in enumerate(summary(self._terms))]
 
     def _tensorboard(self, write: Callable[[Any], object], opens: bool = True) -> None:

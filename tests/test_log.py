@@ -87,7 +87,7 @@ def test_plain_output_has_no_control_characters_and_a_computed_eta(tmp_path, no_
     diary.close()
     lines = stream.getvalue().splitlines()
     assert all(char.isprintable() for line in lines for char in line)
-    assert lines[0] == "step 1/200  epoch 0.0  ETA soon  generators 4.25  discriminators 0.500"
+    assert lines[0] == "step 1/200  epoch 0.0  generators 4.25  discriminators 0.500"
     assert (
         lines[2]
         == "step 41/200  epoch 1.6  8 images/s  waiting 1%  ETA 1 min 20 s  generators 4.25  discriminators 0.500"
