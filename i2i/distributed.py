@@ -121,6 +121,15 @@ def broadcast_(tensors: Iterable[Tensor]) -> None:
             dist.broadcast(tensor.data, 0)
 
 
+def share(value: str) -> str:
+    """Rank 0's text, on every rank."""
+    if ranks() == 1:
+        return value
+    held = [value]
+    dist.broadcast_object_list(held, 0)
+    return held[0]
+
+
 def barrier() -> None:
     """Wait for every rank."""
     if ranks() > 1:

@@ -81,9 +81,10 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
         compile_networks(model)
 
     log, lock = None, None
+    if distributed.rank() == 0 and state is None:
+        run.folder = make_folder(run.settings, f"{run.card.name}-{run.root.name}")
+    run.folder = Path(distributed.share(str(run.folder)))
     if distributed.rank() == 0:
-        if state is None:
-            run.folder = make_folder(run.settings, f"{run.card.name}-{run.root.name}")
         lock = hold(run.folder)
         log = _begin(run, model, engine, state, quiet)
     ended = "failed"

@@ -56,6 +56,7 @@ def test_two_ranks_train_as_one(
     result = torchrun("train", "cyclegan", str(domains), "--name=two", *flags)
     assert result.returncode == 0, result.stderr
     assert "2 on each of 2" in result.stderr
+    assert result.stdout.splitlines() == [str(tmp_path / "two")]  # once, not once a process
     one = preparing.prepare("cyclegan", str(domains), options | {"name": "one"})
     training.start(one, quiet=True)
 
@@ -91,5 +92,6 @@ def test_alone_everything_is_itself() -> None:
     value = torch.tensor([1.0, 2.0], requires_grad=True)
     assert (distributed.rank(), distributed.ranks()) == (0, 1)
     assert torch.equal(distributed.gather(value), value.detach())
+    assert distributed.share("runs/x") == "runs/x"
     assert distributed.agree([True, False], torch.device("cpu")) == [True, False]
     assert torch.equal(distributed.average(value.detach()), value.detach())

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from i2i.commands.train import stop_as_130
+from i2i.commands.train import finish
 
 
 def register(app: typer.Typer) -> None:
@@ -45,5 +45,4 @@ def register(app: typer.Typer) -> None:
         }
         changes: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         opened, state, place = reopen(run, data, steps, lr_factor, changes)
-        stop_as_130(lambda: start(opened, state, place, quiet))
-        print(opened.folder)
+        finish(lambda: start(opened, state, place, quiet), opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,8 +117,7 @@ def train(name: str, data: str, options: dict[str, Any], config: Path | None, dr
     if dry_run:
         show_plan(run)
         return
-    stop_as_130(lambda: start(run, quiet=quiet))
-    print(run.folder)
+    finish(lambda: start(run, quiet=quiet), run)
 
 
 def show_plan(run: Run) -> None:
@@ -134,12 +134,14 @@ def show_plan(run: Run) -> None:
     print(tomli_w.dumps(run.config()), end="")
 
 
-def stop_as_130(work: Callable[[], None]) -> None:
-    """Run work; Ctrl-C, already honoured by it, ends the process as shells expect."""
+def finish(work: Callable[[], None], run: Run) -> None:
+    """Train, then print the run's folder; Ctrl-C, already honoured by `work`, ends the process as shells expect."""
     try:
         work()
     except KeyboardInterrupt:
         sys.exit(130)
+    if os.environ.get("RANK", "0") == "0":  # torchrun's other processes have the same to say
+        print(run.folder)
 
 
 def register(app: typer.Typer) -> None:
