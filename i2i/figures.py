@@ -19,6 +19,7 @@ from i2i.plugins import registry
 SIDE = 64  # pixels that every picture is scaled to before its texture is described, so that all are described alike
 RADII, SCALES = (1, 2, 4), (1, 2, 4)
 NEIGHBOURS = 5
+APART = 0.1  # how much farther, relatively, the other domain must lie for a way between the two to be measured
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def psnr(results: Sequence[Result]) -> float | None:
 def domain_progress(results: Sequence[Result]) -> float | None:
     """How far translations have come from the domain they left to the one they were sent to, by colours and textures.
 
-    See `progress`; the mean of both directions. Real pictures of a domain are the inputs of the other direction.
+    See `progress`; the mean of both directions. Real pictures of a domain are the inputs of the other direction. None
+    where these are too few or too alike to tell the domains apart: the figure would be noise.
     """
     targets = sorted({result.request.to for result in results if result.request.to})
     if len(targets) != 2:
@@ -78,8 +80,17 @@ def domain_progress(results: Sequence[Result]) -> float | None:
     pictures = [picture for group in (*inputs, *outputs) for picture in group]
     if len({picture.shape[0] for picture in pictures}) != 1 or min(map(len, inputs)) < 2:
         return None
+    if not (are_apart(inputs[0], inputs[1]) and are_apart(inputs[1], inputs[0])):
+        return None
     ways = [progress(outputs[way], inputs[way], inputs[1 - way]) for way in (0, 1)]
     return float(np.mean(ways))
+
+
+def are_apart(source: Sequence[np.ndarray], target: Sequence[np.ndarray]) -> bool:
+    """Whether the source's pictures are clearly farther from the target's than these are from each other."""
+    (_, here, there) = _described(source, source, target)
+    far, near = _distance(here, there).mean(), _distance(there, there, itself=True).mean()
+    return bool(far - near > APART * near)
 
 
 def progress(pictures: Sequence[np.ndarray], source: Sequence[np.ndarray], target: Sequence[np.ndarray]) -> float:
@@ -89,12 +100,17 @@ def progress(pictures: Sequence[np.ndarray], source: Sequence[np.ndarray], targe
     below 0 or above 1. Distances are means over the five nearest pictures of the domain, each dimension of `describe`
     scaled by its deviation. All pictures are (C, H, W) in [-1, 1], at least two of the target.
     """
-    made, here, there = (np.stack([describe(picture) for picture in group]) for group in (pictures, source, target))
-    scale = np.concatenate([here, there]).std(axis=0) + 1e-6
-    made, here, there = made / scale, here / scale, there / scale
+    made, here, there = _described(pictures, source, target)
     far = _distance(here, there).mean()
     near = _distance(there, there, itself=True).mean()
     return float((far - _distance(made, there).mean()) / max(far - near, 1e-6))
+
+
+def _described(*groups: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Vectors (N, D) of each group, every dimension scaled by its deviation over the last two groups."""
+    vectors = [np.stack([describe(picture) for picture in group]) for group in groups]
+    scale = np.concatenate(vectors[-2:]).std(axis=0) + 1e-6
+    return [group / scale for group in vectors]
 
 
 def describe(picture: np.ndarray) -> np.ndarray:

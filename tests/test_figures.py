@@ -44,6 +44,15 @@ def test_progress_is_0_for_no_change_and_1_for_real_pictures() -> None:
     assert figures.domain_progress(untouched) == 0
 
 
+def test_domains_that_look_alike_give_no_figure() -> None:
+    rows = [
+        Result({"source": torch.tensor(s)[None]}, Request(to=to), torch.zeros(3, 48, 48))
+        for to, seed in (("one", 0), ("other", 1))
+        for s in stripes(6, 8, seed)
+    ]
+    assert figures.domain_progress(rows) is None  # it was a million times the distance between them
+
+
 def test_one_direction_alone_cannot_be_judged() -> None:
     assert figures.domain_progress(results(stripes(6, 4, 2), stripes(6, 16, 3))[:6]) is None
 
