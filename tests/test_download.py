@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import socket
@@ -70,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
-        else:
+            return
+        with contextlib.suppress(ConnectionError):  # a client may have seen enough
             self.wfile.write(body)
 
 
