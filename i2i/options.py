@@ -81,7 +81,7 @@ class OptionField:
         if get_origin(kind) is tuple:
             parts = get_args(kind)
             if not isinstance(value, (list, tuple)):
-                raise ValueError(f"{self.flag} is {value!r}; give {type_name(kind)}")
+                raise ValueError(f"{self.flag} is {value!r}; give {_with_article(kind)}")
             if len(parts) == 2 and parts[1] is Ellipsis:
                 return tuple(self._convert(v, parts[0]) for v in value)
             if len(value) != len(parts):
@@ -93,7 +93,7 @@ class OptionField:
             return Path(value)
         if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
             return value
-        raise ValueError(f"{self.flag} is {value!r}; give {type_name(kind)}")
+        raise ValueError(f"{self.flag} is {value!r}; give {_with_article(kind)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +198,11 @@ def type_name(kind: Any) -> str:
     return {bool: "true or false", float: "number", int: "whole number", str: "text", Path: "path"}.get(
         kind, getattr(kind, "__name__", str(kind))
     )
+
+
+def _with_article(kind: Any) -> str:
+    name = type_name(kind)
+    return f"a {name}" if name in ("number", "whole number", "path") else name
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from i2i import bundle, catalogue, checkpoint, distributed
 from i2i.cards import ModelCard, import_target
 from i2i.data import open_dataset
+from i2i.data.check import check
 from i2i.model import Model
 from i2i.options import Options, build, describe, nearest, read_toml
 from i2i.plugins import load_class, registry
@@ -60,6 +61,8 @@ def layers(
             except ValueError as error:
                 raise ValueError(f"{where}{error}") from None
     explicit = file.keys() | given.keys()
+    if "init" in explicit:
+        values = _options_of(Path(values["init"]), card) | values
     if "resize" in cls.run_defaults and "resize" not in explicit and "image_size" in explicit:
         # The model's margin for random crops is a ratio: 286 for 256 is 143 for 128.
         usual = cls.run_defaults.get("image_size", run["image_size"].default)
@@ -72,6 +75,17 @@ def layers(
     return settings, options, {k: v for k, v in data_options.items() if v is not None}
 
 
+def _options_of(init: Path, card: ModelCard) -> dict[str, Any]:
+    """The model's options that the bundle of `--init` was made with: they are its defaults then, not to be repeated.
+
+    Raises ValueError when the bundle is another model's.
+    """
+    manifest = bundle.read_manifest(bundle.resolve(init))
+    if manifest.model != card.name:
+        raise ValueError(f"--init {init} is a {manifest.model}, this run trains a {card.name}")
+    return dict(manifest.options)
+
+
 def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None = None) -> Run:
     """Understand what is to be trained on what, and check it; write nothing."""
     card = registry().model(model)
@@ -80,6 +94,7 @@ def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None
     run = _open(card, options, settings, data_options, name, catalogue.resolve(name))
     steps = settings.steps or math.ceil(settings.epochs * len(run.dataset) / settings.batch_size)
     run.planned = run.steps = steps
+    run.dataset.notes += _warnings(run)
     if settings.batch_size % distributed.ranks_asked():
         ranks = distributed.ranks_asked()
         near = max(ranks, round(settings.batch_size / ranks) * ranks)
@@ -87,6 +102,14 @@ def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None
             f"--batch-size {settings.batch_size} cannot be shared by {ranks} processes; use --batch-size {near}"
         )
     return run
+
+
+def _warnings(run: Run) -> list[str]:
+    """What `i2i data check` warns of; kinds from plugins are theirs to check."""
+    try:
+        return [note for note in check(run.root, (run.kind,)).warnings if note not in run.dataset.notes]
+    except (ValueError, LookupError):
+        return []
 
 
 def _open(
@@ -139,7 +162,10 @@ def reopen(
         raise ValueError(
             f"the data of {folder} is no longer at {root}; say where it is: i2i resume {folder} --data NEW"
         )
-    run = _open(card, options, settings, saved["data_options"], data or saved["data"], root)
+    try:
+        run = _open(card, options, settings, saved["data_options"], data or saved["data"], root)
+    except ValueError as error:
+        raise ValueError(f"the data of {folder} can no longer be read as it was: {error}") from None
     if run.dataset.fingerprint() != saved["fingerprint"] and not data:
         raise ValueError(
             f"the pictures in {root} have changed since {folder} was started, so it would not go on as it began; "

@@ -69,7 +69,7 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
     threads = run.settings.threads or (state.threads if state is not None else None)
     if threads is not None:
         torch.set_num_threads(threads)  # another number adds up in another order
-    model = make_model(run)
+    model = make_model(run, resumed=state is not None)
     engine = Engine(device, choose_precision(run.settings.precision, device, model))
     resolved: dict[str, Any] = {"device": device.type, "precision": engine.precision}
     run.settings = dataclasses.replace(run.settings, **resolved)
@@ -115,20 +115,17 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
         raise KeyboardInterrupt
 
 
-def make_model(run: Run) -> Model:
-    """Build the run's model with its seeded first weights, or those of `--init`."""
+def make_model(run: Run, resumed: bool = False) -> Model:
+    """Build the run's model with its seeded first weights, or those of `--init`; a resumed one gets its own later."""
     torch.manual_seed(mix(run.settings.seed))
     model: Model = load_class(run.card)(run.options, run.spec)
     check_sizes(model, run.stretches(model))  # before anything is written
-    if run.settings.init is not None:
+    if run.settings.init is not None and not resumed:
         folder = bundle.resolve(run.settings.init)
-        manifest = bundle.read_manifest(folder)
-        if manifest.model != run.card.name:
-            raise ValueError(f"--init {run.settings.init} is a {manifest.model}, this run trains a {run.card.name}")
         try:
             bundle.read_weights(model, folder)
         except bundle.BadBundle as error:
-            raise ValueError(f"{error}{_other_origin(run, manifest)}") from None
+            raise ValueError(f"{error}{_other_origin(run, bundle.read_manifest(folder))}") from None
     return model
 
 

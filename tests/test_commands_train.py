@@ -185,9 +185,9 @@ def test_bad_values_say_what_is_allowed(given: dict[str, Any], said: str) -> Non
     ("text", "said"),
     [
         ("lr = -1", "--lr is -1.0; give a number of at least 0"),
-        ("lr = 'fast'", "--lr is 'fast'; give number"),
-        ("image_size = 'big'", "--image-size is 'big'; give whole number"),
-        ("image_size = true", "--image-size is True; give whole number"),
+        ("lr = 'fast'", "--lr is 'fast'; give a number"),
+        ("image_size = 'big'", "--image-size is 'big'; give a whole number"),
+        ("image_size = true", "--image-size is True; give a whole number"),
         ("betas = [0.5]", "--betas has 1 values; give 2"),
         ("gan = 'wgan'", "--gan is 'wgan'; choose lsgan or vanilla or hinge or wgan-gp"),
         ("learning_rate = 1", 'unknown option "learning_rate"'),

@@ -42,8 +42,8 @@ def test_values_take_their_type() -> None:
     [
         ({"lr": 2}, "--lr is 2.0; give a number from 0 to 1"),
         ({"width": 0}, "--width is 0; give a number of at least 1"),
-        ({"width": 1.5}, "--width is 1.5; give whole number"),
-        ({"width": True}, "--width is True; give whole number"),
+        ({"width": 1.5}, "--width is 1.5; give a whole number"),
+        ({"width": True}, "--width is True; give a whole number"),
         ({"lr": float("nan")}, "--lr is nan; give a finite number"),
         ({"lr": float("inf")}, "--lr is inf; give a finite number"),
         ({"mode": "c"}, "--mode is 'c'; choose a or b"),

@@ -263,12 +263,19 @@ def test_moved_and_changed_data_are_noticed(toys: Any, pairs: Path, monkeypatch:
 
 
 def test_fine_tuning_starts_from_a_bundle(toys: Any, pairs: Path) -> None:
-    first = train(pairs, "first")
-    run = preparing.prepare("toy", str(pairs), QUICK | {"steps": 3, "init": first})
+    first = train(pairs, "first", width=6, lr=0.5)
+    run = preparing.prepare("toy", str(pairs), QUICK | {"steps": 3, "init": first, "lr": 0.1})
+    assert run.options == toys.Toy.Options(width=6, lr=0.1)  # the bundle's, but for what is given
     assert same(dict(training.make_model(run).state_dict()), dict(i2i.load(first).state_dict()))
-    other = preparing.prepare("toy-flat", str(pairs / "source"), QUICK | {"steps": 3, "init": first})
     with pytest.raises(ValueError, match=r"--init .* is a toy, this run trains a toy-flat"):
-        training.make_model(other)
+        preparing.prepare("toy-flat", str(pairs / "source"), QUICK | {"steps": 3, "init": first})
+
+
+def test_a_fine_tuned_run_goes_on_without_the_bundle_it_came_from(toys: Any, pairs: Path) -> None:
+    first = train(pairs, "first")
+    second = train(pairs, "second", init=first)
+    shutil.rmtree(first)
+    go_on(second, steps=14)
 
 
 def test_three_layers_and_the_model_s_resize_ratio(toys: Any, pairs: Path, tmp_path: Path) -> None:
