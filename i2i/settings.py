@@ -35,7 +35,7 @@ class Settings(Options):
     seed: int = option(0, help="Seed of weights, order and augmentation.", min=0)
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", help="Where to compute.")
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"] = option(
-        "auto", help="Arithmetic of the networks; auto takes bf16 where the hardware has it. Losses are float32."
+        "auto", help="Arithmetic of the networks; auto takes bf16 where it is in the hardware and faster."
     )
     compile: bool = option(False, help="Compile the networks: slow to start, faster after.")
     deterministic: bool = option(False, help="Exact repeatability on a GPU, at some cost in speed.")

@@ -46,15 +46,22 @@ def test_a_device_that_is_not_there_is_said(
 
 
 @pytest.mark.parametrize(
-    ("capability", "hardware"),
-    [({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False), ({}, False)],
+    ("capability", "pays", "hardware", "precision"),
+    [
+        ({"avx512_bf16": True}, True, True, "bf16"),
+        ({"amx_bf16": True}, True, True, "bf16"),
+        ({"avx512_bf16": True}, False, True, "fp32"),
+        ({"avx2": True}, True, False, "fp32"),
+        ({}, True, False, "fp32"),
+    ],
 )
-def test_auto_takes_bf16_only_where_the_hardware_has_it(
-    monkeypatch: pytest.MonkeyPatch, capability: dict[str, bool], hardware: bool
+def test_auto_takes_bf16_only_where_the_hardware_has_it_and_it_pays(
+    monkeypatch: pytest.MonkeyPatch, capability: dict[str, bool], pays: bool, hardware: bool, precision: str
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capability)
+    monkeypatch.setattr(devices, "bf16_pays", lambda: pays)
     assert has_bf16(CPU) == hardware
-    assert choose_precision("auto", CPU, SimpleNamespace(eager=())) == ("bf16" if hardware else "fp32")  # type: ignore[arg-type]
+    assert choose_precision("auto", CPU, SimpleNamespace(eager=())) == precision  # type: ignore[arg-type]
     assert not has_bf16(torch.device("mps"))
 
 
