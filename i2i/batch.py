@@ -106,13 +106,13 @@ def translate_plan(
 
 
 def _copies(job: Job, request: Any) -> list[tuple[Job, Any]]:
-    """A picture's jobs: one, or `count` of them with seeds one after another and numbers in their names."""
-    if request.count == 1:
+    """A picture's jobs: one, or `samples` of them with seeds one after another and numbers in their names."""
+    if request.samples == 1:
         return [(job, request)]
     made = []
-    for number in range(request.count):
+    for number in range(request.samples):
         target = job.target.with_name(f"{job.target.stem}-{number + 1}{job.target.suffix}")
-        asked = dataclasses.replace(request, count=1, seed=request.seed + number)
+        asked = dataclasses.replace(request, samples=1, seed=request.seed + number)
         made.append((dataclasses.replace(job, target=target), asked))
     return made
 

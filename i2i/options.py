@@ -114,7 +114,7 @@ class Request(Options):
     """One call to translate or sample; a model adds its own fields in a nested `Request` class."""
 
     to: str | None = option(None, help="Target domain or attribute; the model's only one by default.")
-    count: int = option(1, help="Results for each input, when the model is stochastic.", min=1)
+    samples: int = option(1, help="Results for each input, when the model is stochastic.", min=1)
     seed: int = option(0, help="Seed of everything random in the result.", min=0)
 
 

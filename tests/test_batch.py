@@ -68,7 +68,7 @@ def test_what_is_there_is_skipped_unless_overwritten(photos):
 
 def test_count_makes_several_with_other_seeds(photos):
     source = photos / "0 \u00e9.png"
-    summary = go([source], request={"count": 2, "noise": True, "seed": 5})
+    summary = go([source], request={"samples": 2, "noise": True, "seed": 5})
     made = [read(photos / f"0 \u00e9-winter-{number}.png").pixels for number in (1, 2)]
     assert summary.written == 2
     assert (made[0] != made[1]).any()

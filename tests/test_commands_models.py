@@ -132,7 +132,7 @@ def test_one_model_as_json(cli):
     assert facts["options"][0] == {
         "name": "lr", "type": "number", "help": "Learning rate.", "default": 0.5, "min": 0, "max": 1,
     }  # fmt: skip
-    assert [option["name"] for option in facts["request"]] == ["to", "count", "seed"]
+    assert [option["name"] for option in facts["request"]] == ["to", "samples", "seed"]
     assert facts["run_defaults"] == {"batch_size": 16, "flip": False}
     assert (facts["inputs"], facts["size_multiple"], facts["min_size"], facts["scale"]) == (["image"], 4, 8, 1)
 

@@ -42,7 +42,7 @@ def test_flags_stand_before_between_and_after_inputs():
         (["--strength", "much"], ValueError, "--strength is 'much'; give a number"),
         (["--strength", "2"], ValueError, "--strength is 2; give at most 1"),
         (["--strength", "-2"], ValueError, "--strength is -2; give at least 0"),
-        (["--count", "0"], ValueError, "--count is 0; give at least 1"),
+        (["--samples", "0"], ValueError, "--samples is 0; give at least 1"),
         (["--seed", "1.5"], ValueError, "give a whole number"),
         (["--style", "odl"], ValueError, 'choose old or new; did you mean "old"'),
         (["--shift", "1"], ValueError, "--shift has no value"),
