@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from i2i.cards import ModelCard as ModelCard
     from i2i.data.dataset import Dataset as Dataset
     from i2i.data.dataset import Transform as Transform
+    from i2i.importing import Imported as Imported
     from i2i.model import Batch as Batch
     from i2i.model import Model as Model
     from i2i.model import Phase as Phase
@@ -37,6 +38,7 @@ _HOMES = {
     "i2i.bundle": ("load",),
     "i2i.cards": ("DatasetCard", "MetricCard", "ModelCard"),
     "i2i.data.dataset": ("Dataset", "Transform"),
+    "i2i.importing": ("Imported",),
     "i2i.model": (
         "Batch",
         "Model",

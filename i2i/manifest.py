@@ -17,7 +17,7 @@ MANIFEST = "bundle.json"
 _MAX_BYTES = 16_000_000  # an honest one has thousands
 _NEEDED = {"model": str, "options": dict, "spec": dict}
 _OTHERS = {
-    **{"targets": list, "request": list, "data": dict, "files": dict, "figures": dict, "step": int},
+    **{"targets": list, "held": list, "request": list, "data": dict, "files": dict, "figures": dict, "step": int},
     **{"licence": str, "phase": str, "plugin": str, "distribution": str, "version": str, "i2i": str},
 }
 _SHOWN = ("model", "phase", "plugin", "distribution", "version", "i2i")
@@ -31,6 +31,7 @@ class Manifest:
     options: dict[str, Any]
     spec: DataSpec
     targets: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()  # submodules that the weights are of, where they are not of all
     request: list[dict[str, Any]] = field(default_factory=list)  # options.schema of the model's Request
     data: dict[str, Any] = field(default_factory=dict)  # name, kind, resize, crop
     licence: str = ""
@@ -46,7 +47,7 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
-        return asdict(self) | {"spec": self.spec.to_json(), "targets": list(self.targets)}
+        return asdict(self) | {"spec": self.spec.to_json(), "targets": list(self.targets), "held": list(self.held)}
 
 
 def read(folder: Path) -> Manifest:
@@ -94,8 +95,9 @@ def _parse(raw: Any) -> Manifest:
             if type(raw.get(key)) is not kind:
                 raise ValueError(f'its "{key}" is missing or of the wrong type')
             values[key] = raw[key]
-    values["targets"] = tuple(values.get("targets", ()))
-    for text in (*(values.get(name, "") for name in _SHOWN), *values["targets"]):
+    for key in ("targets", "held"):
+        values[key] = tuple(values.get(key, ()))
+    for text in (*(values.get(name, "") for name in _SHOWN), *values["targets"], *values["held"]):
         if not isinstance(text, str) or re.search(r"[\x00-\x1f\x7f-\x9f]", text):  # they would steer the terminal
             raise ValueError(f"{text!r} is no text that can be shown")
     if values.get("step", 0) < 0:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from i2i.bundle import Manifest
+    from i2i.importing import Imported
 
 Batch = dict[str, Any]
 """Images as float32 (N, C, H, W) in [-1, 1]; label and instance maps as int64 (N, 1, H, W); texts as list[str]."""
@@ -203,6 +204,27 @@ class Model(nn.Module, ABC):
                 row["target"] = inputs["target"][0]
             rows.append(row)
         return rows
+
+    @classmethod
+    def import_weights(cls, files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) -> Imported:
+        """Understand published weights: {name of the file: its state dict}, tensors alone, without `module.`.
+
+        `domains` are what the user calls them, or (). Raises ValueError where they are not this model's. Default:
+        refuses.
+        """
+        raise ValueError(f"{cls.__name__} has no published layout to import")
+
+    def export_weights(self) -> dict[str, dict[str, Tensor]]:
+        """Return the weights in the published layout, {name of the file: state dict}, of networks that it `holds`.
+
+        Raises ValueError where that layout cannot say what an option does. Default: refuses.
+        """
+        raise ValueError(f"{type(self).__name__} has no published layout to export to")
+
+    def holds(self, name: str) -> bool:
+        """Whether a network (an attribute) has weights to speak of: a bundle of imported ones may lack some."""
+        held = self.manifest.held if self.manifest is not None else ()
+        return not held or name in held
 
     def translate_image(self, image: PIL.Image.Image, **request: Any) -> PIL.Image.Image:
         """Translate one picture of any size and mode; keyword arguments are the fields of `Request`.
