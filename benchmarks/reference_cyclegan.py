@@ -100,6 +100,7 @@ class CycleGAN:
     """G_A leads from A to B and D_A judges pictures of B, as in the authors' code."""
 
     def __init__(self, width: int = 64, blocks: int = 9, device: torch.device | str = "cpu") -> None:
+        self.width, self.blocks = width, blocks
         self.G_A = initialise(Generator(width, blocks)).to(device)
         self.G_B = initialise(Generator(width, blocks)).to(device)
         self.D_A = initialise(Discriminator(width)).to(device)

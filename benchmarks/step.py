@@ -1,4 +1,4 @@
-"""Time one CycleGAN step of i2i beside the plain float32 reference, in turns, and print medians and ratios."""
+"""Time one step of i2i beside the plain float32 reference, in turns, and print medians and ratios."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from common import machine, make_model, make_step, pictures
-from reference_cyclegan import CycleGAN as Reference
+from common import Row, Size, find_row, machine, make_step, rows
 from torch.utils.flop_counter import FlopCounterMode
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--model", default="cyclegan", choices=rows())
+    parser.add_argument("--size", type=read_size, help="side of the pictures, or HxW; by default the paper's")
+    parser.add_argument("--width", type=int, help="channels of the networks' first layers; by default the row's")
+    parser.add_argument("--batch-size", type=int, help="by default the row's")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--variants", default="reference,fp32,auto,compiled", help="which, and in which order")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    device = torch.device(args.device)
-    batch = pictures(args.size, args.batch_size)
+    device, row = torch.device(args.device), find_row(args.model)
+    size, width, count = args.size or row.size, args.width or row.width, args.batch_size or row.batch_size
+    batch = row.batch(size, count, 0)
 
-    reference = Reference(device=device)
-    a, b = batch["a"].to(device), batch["b"].to(device)
+    reference = row.reference(width=width, device=device)
+    train_reference = reference_step(row, reference, batch, device)
     with FlopCounterMode(display=False) as counter:
-        reference.optimize(a, b)
-    operations = counter.get_total_flops()
+        for _ in range(row.steps):
+            train_reference()
+    operations = counter.get_total_flops() / row.steps
     steps: dict[str, Callable[[], Any]] = {}
     for variant in args.variants.split(","):
         if variant == "reference":
-            steps[variant] = lambda: reference.optimize(a, b)
+            steps[variant] = train_reference
         else:
-            model = make_model(args.size, reference)
+            model = row.model(reference, size)
             precision = "auto" if variant == "compiled" else variant
-            steps[variant] = make_step(model, batch, device, precision, variant == "compiled")
+            steps[variant] = make_step(model, batch, device, precision, variant == "compiled", row.phase)
 
-    print(f"{machine(device)}; {args.size}x{args.size}, batch {args.batch_size}", flush=True)
+    sides = f"{size[0]}x{size[1]}"
+    print(f"{args.model} on {machine(device)}; {sides}, batch {count}, width {width}", flush=True)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(-2, args.rounds):  # the first two warm up
         for name, step in steps.items():
-            seconds = timed(step, device)
+            seconds = timed(step, device, row.steps)
             if round_ >= 0:
                 times[name].append(seconds)
     peak = convolution_peak(device)
@@ -59,22 +63,44 @@ def main() -> None:
         spread = f"{min(times[name]):.3f}-{max(times[name]):.3f}"
         ratio = f"{median / medians['reference']:.3f}" if "reference" in medians else "-"
         share = operations / median / peak
-        print(f"{name:10s} {median:8.3f} {spread:>15s} {args.batch_size / median:9.2f} {ratio:>6s} {share:8.0%}")
+        print(f"{name:10s} {median:8.3f} {spread:>15s} {count / median:9.2f} {ratio:>6s} {share:8.0%}")
 
 
-def timed(work: Callable[[], Any], device: torch.device) -> float:
+def read_size(text: str) -> Size:
+    """Read 256 as 256x256, and 256x512 as it is: height, then width."""
+    height, _, width = text.partition("x")
+    return int(height), int(width or height)
+
+
+def reference_step(row: Row, reference: Any, batch: dict[str, Any], device: torch.device) -> Callable[[], Any]:
+    """The function that trains the reference on one batch, over and over."""
+    there = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in batch.items()}
+    done = 0
+
+    def step() -> Any:
+        nonlocal done
+        done += 1
+        return row.optimize(reference, there, done - 1)
+
+    return step
+
+
+def timed(work: Callable[[], Any], device: torch.device, times: int = 1) -> float:
+    """Seconds of one call, of several that are timed as one."""
     start = time.perf_counter()
-    work()
+    for _ in range(times):
+        work()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    return (time.perf_counter() - start) / times
 
 
 @torch.no_grad()
 def convolution_peak(device: torch.device, repeats: int = 30) -> float:
-    """Measure the best rate of the generators' own convolutions in bf16, in operations a second.
+    """Measure the best rate of a ResNet generator's own convolutions in bf16, in operations a second.
 
     These are the residual blocks' (nine tenths of the work) and the second halving's; batch 4 on a GPU, to fill it.
+    The same for every model, so that shares of it compare.
     """
     count = 4 if device.type == "cuda" else 1
     best = 0.0
