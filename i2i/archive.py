@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO
@@ -14,6 +16,10 @@ MAX_RATIO = 200  # unpacked bytes per packed byte; pictures reach about 1, uncom
 MIN_LIMIT = 64 << 20  # bytes that even the smallest archive may unpack to
 MAX_FILES = 1_000_000  # the largest set in the catalogue has 140,000
 _CHUNK = 1 << 20
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, UnicodeDecodeError),
+    *(EOFError, NotImplementedError, RuntimeError),  # of zipfile: cut off, packed in an unknown way, locked
+)
 _MEMBER = tuple[str, "IO[bytes] | None"]  # a name and its content; no content: a folder
 
 
@@ -47,7 +53,7 @@ def unpack(archive: Path, folder: Path) -> int:
             files += 1
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise ValueError(f"the archive {archive.name} has a file and a folder of one name: {error.filename}") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"the file {archive.name} is damaged or no archive ({error or 'it ends early'}); fetch it again"
         ) from None
@@ -113,6 +119,8 @@ def _tar(archive: Path, limit: int) -> Iterator[_MEMBER]:
                     yield info.name, content
                 else:
                     raise _unsafe_kind(archive, info.name, "a link" if info.issym() or info.islnk() else "a device")
+        while bounded.read(_CHUNK):  # the check sum of what is packed comes after the last entry
+            pass
 
 
 def _decompressed(archive: Path, raw: BinaryIO) -> Any:
@@ -128,8 +136,6 @@ def _decompressed(archive: Path, raw: BinaryIO) -> Any:
 
         return bz2.BZ2File(raw)
     if start == b"\xfd7zXZ\x00":
-        import lzma
-
         return lzma.LZMAFile(raw)
     if start.lstrip()[:1] == b"<":
         raise ValueError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import random
 import stat
 import tarfile
 import zipfile
@@ -151,3 +152,33 @@ def test_a_page_in_place_of_an_archive_is_named(tmp_path: Path, out: Path) -> No
 def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path: Path, out: Path) -> None:
     with pytest.raises(ValueError, match="a file and a folder of one name"):
         unpack(make_zip(tmp_path / "clash.zip", {"a": b"1", "a/b": b"2"}), out)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_within_a_packed_file_is_one_sentence(packing: int, tmp_path: Path, out: Path) -> None:
+    packed = tmp_path / "hurt.zip"
+    with zipfile.ZipFile(packed, "w", packing) as opened:
+        opened.writestr("a.bin", random.Random(0).randbytes(40_000))
+    data = bytearray(packed.read_bytes())
+    data[60:200] = b"\xff" * 140
+    packed.write_bytes(data)
+    with pytest.raises(ValueError, match=r"hurt\.zip is damaged.*fetch it again"):
+        unpack(packed, out)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_damage_within_a_packed_tar_is_one_sentence(mode: str, tmp_path: Path, out: Path) -> None:
+    packed = make_tar(tmp_path / "hurt.tar", {"a.bin": random.Random(0).randbytes(400_000)}, mode=mode)
+    data = bytearray(packed.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 200] = b"\xff" * 200
+    packed.write_bytes(data)
+    with pytest.raises(ValueError, match=r"hurt\.tar is damaged.*fetch it again"):
+        unpack(packed, out)
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path, out: Path) -> None:
+    packed = make_zip(tmp_path / "hurt.zip", {"é.png": b"x"})
+    packed.write_bytes(packed.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(ValueError, match=r"hurt\.zip is damaged"):
+        unpack(packed, out)
