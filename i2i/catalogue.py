@@ -133,7 +133,7 @@ def resolve(name: str, *, offline: bool | None = None, say: Say | None = None) -
     path = Path(name).expanduser()
     if path.exists():
         if name in cards():
-            (say or _stderr)(f"Using {path.absolute()}; the catalogue's {name} is another set (i2i data list).")
+            (say or _stderr)(f"Using the folder {path.absolute()}, which goes before the catalogue's {name}.")
         return path
     if found := locate(name):
         return found

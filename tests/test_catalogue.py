@@ -137,7 +137,7 @@ def test_places_are_asked_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for folder in reversed([Path(), *folders()]):
         (folder / "mine").mkdir(parents=True)
         assert find("mine") == folder / "mine"
-    assert said == [f"Using {Path('mine').absolute()}; the catalogue's mine is another set (i2i data list)."]
+    assert said == [f"Using the folder {Path('mine').absolute()}, which goes before the catalogue's mine."]
 
 
 def test_a_path_needs_no_card(tmp_path: Path) -> None:
@@ -242,5 +242,5 @@ def test_stderr_is_where_it_says(capsys: pytest.CaptureFixture[str], stranger: P
     resolve("mine")
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "the catalogue's mine is another set" in captured.err
+    assert "which goes before the catalogue's mine" in captured.err
     assert catalogue.MARKER == "dataset.toml"
