@@ -61,13 +61,25 @@ def take(card: Card, given: Path, say: Say) -> Path:
     def write(folder: Path) -> None:
         say(f"{card.name} from {given}. Licence: {card.licence}.")
         if given.is_dir():
-            shutil.copytree(given, folder, dirs_exist_ok=True)
+            _copy(given, folder)
             return
         if card.sha256 and checksums.sha256(given) != card.sha256.lower():
             say(f"Its check sum is not the catalogue's ({card.sha256}); it is taken because you gave it.")
         _unpack(given, folder)
 
     return _once(card, write, say)
+
+
+def _copy(given: Path, folder: Path) -> None:
+    if folder.resolve().is_relative_to(given.resolve()):
+        raise ValueError(f"the folder {given} holds the cache itself; give the folder of the pictures with --from")
+    try:
+        shutil.copytree(given, folder, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+    except shutil.Error as error:  # a list of (from, to, why)
+        source, _, reason = error.args[0][0]
+        raise OSError(f"{source} cannot be copied: {reason}") from None
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise ValueError(f"the folder {given} holds no files")
 
 
 def by_hand(card: Card) -> str:
@@ -94,7 +106,7 @@ def _unpack(packed: Path, folder: Path) -> None:
     if len(inside) == 1 and inside[0].is_dir() and inside[0].name not in _SPLITS:
         lifted = inside[0].rename(folder / f".{secrets.token_hex(4)}")  # its own name may be that of a child
         for path in lifted.iterdir():
-            path.rename(folder / path.name)
+            path.replace(folder / path.name)
         lifted.rmdir()
 
 

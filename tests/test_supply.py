@@ -5,6 +5,7 @@ import functools
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -306,3 +307,29 @@ def test_waiting_for_another_process_is_said(site: Path) -> None:
     assert contents(supply.download(a_card(site), said.append)) == INSIDE
     other.join()
     assert said[0] == "Another process is preparing fruit2veg; waiting for it."
+
+
+def test_a_given_folder_must_hold_something(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "given" / "empty").mkdir(parents=True)
+    (tmp_path / "given" / "gone.png").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="the folder .*given holds no files"):
+        supply.take(a_card(site), tmp_path / "given", said.append)
+    assert leftovers() == set()
+
+
+def test_a_given_folder_may_not_hold_the_cache(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds the cache itself; give the folder of the pictures with --from"):
+        supply.take(a_card(site), tmp_path, said.append)
+    assert leftovers() == set()
+
+
+def test_a_file_that_cannot_be_copied_is_named(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*args: object, **kwargs: object) -> None:
+        raise shutil.Error([("given/1.png", "x/1.png", "Permission denied")])
+
+    (tmp_path / "given").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", denied)
+        with pytest.raises(OSError, match=r"given/1\.png cannot be copied: Permission denied"):
+            supply.take(a_card(site), tmp_path / "given", said.append)
+    assert leftovers() == set()
