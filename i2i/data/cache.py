@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import weakref
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from i2i.tables import size
 LIMIT = 20 * 10**9  # bytes of all decoded sets together
 _VERSION = 1
 _BYTES = "bytes"  # in each folder: what it may grow to
+_LIVE: weakref.WeakSet[Pictures] = weakref.WeakSet()  # whose folders are not removed to make room for others
 
 
 class Pictures:
@@ -36,8 +39,12 @@ class Pictures:
         short: int | None,
         squeeze: tuple[int, int] | None,
         cached: bool = True,
+        wanted: Iterable[str] | None = None,
     ) -> None:
-        """Keep pictures with this short side, or squeezed to (H, W), or as they are when both are None."""
+        """Keep pictures with this short side, or squeezed to (H, W), or as they are when both are None.
+
+        `wanted` are those that will be read, by default all: room is made for them.
+        """
         self.root = root
         self.infos = infos
         self.short = short
@@ -45,7 +52,7 @@ class Pictures:
         self.folder: Path | None = None
         self.note = ""
         if cached:
-            self._open()
+            self._open(infos if wanted is None else set(wanted))
 
     def read(self, name: str, half: str = "", nearest: bool = False) -> np.ndarray:
         """Pixels (H, W, C) of a picture, or of its left or right half; `nearest` reads a map of labels.
@@ -86,22 +93,25 @@ class Pictures:
                 np.save(file, pixels)
             beside.replace(kept)
         except OSError:  # the disk is full, or another run removed the folder: from now on decode each time
-            self.folder = None
+            if not kept.exists():  # Windows replaces no file that another process is reading, and need not
+                self.folder = None
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 
-    def _open(self) -> None:
+    def _open(self, wanted: Iterable[str]) -> None:
         """Make or find this set's folder, removing the sets unused for longest to stay below the limit."""
         if self.short is None and self.squeeze is None:
             return
         place = places.cache() / "decoded"
         folder = place / self._key()
-        needed = sum(self._size(info) for info in self.infos.values() if not info.problem)
+        needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
+        mine = {pictures.folder for pictures in _LIVE}
         try:
             place.mkdir(parents=True, exist_ok=True)
             others = {path: _bytes(path) for path in place.iterdir() if path.is_dir() and path != folder}
             free = shutil.disk_usage(place).free
             limit = min(LIMIT, (free + sum(others.values())) // 2)
+            limit = max(0, limit - sum(others.pop(path) for path in mine & others.keys()))
             if needed > limit and not folder.exists():
                 self.note = (
                     f"The decoded pictures would take {size(needed)}, more than the {size(limit)} that the "
@@ -123,6 +133,7 @@ class Pictures:
             )
             return
         self.folder = folder
+        _LIVE.add(self)
 
     def _key(self) -> str:
         contents = sorted(info.sha256 for info in self.infos.values())
@@ -130,6 +141,8 @@ class Pictures:
         return hashlib.sha256(repr([settings, contents]).encode()).hexdigest()[:32]
 
     def _size(self, info: Info) -> int:
+        if info.problem:
+            return 0
         height, width = self.squeeze or sizes.fit(info.height, info.width, self.short or 1)
         return height * width * info.channels * info.depth // 8 + 128
 

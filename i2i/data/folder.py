@@ -12,7 +12,7 @@ import numpy as np
 
 from i2i import images
 from i2i import options as i2i_options
-from i2i.data import facts, sizes
+from i2i.data import facts, labels, sizes
 from i2i.data.cache import Pictures
 from i2i.data.dataset import Dataset
 from i2i.data.layouts import Item
@@ -61,8 +61,8 @@ class Folder(Dataset):
         values = facts.spec_values(found.tree, self.roles(used))
         self._spec = self.describe(DataSpec(domains=self.domains, **values))  # type: ignore[arg-type]
         self._fingerprint = found.fingerprint()
-        self._infos = {name: found.tree.pictures[name] for item in used for name in item.files.values()}
-        self.pictures = self._open_pictures(self._infos)
+        infos = {name: found.tree.pictures[name] for item in used for name in item.files.values()}
+        self.pictures = self._open_pictures(infos)
         self.notes = _notes(found, self.pictures.note)
         self.licence = _licence(found)
 
@@ -84,9 +84,10 @@ class Folder(Dataset):
         size, crop = self.options.image_size, self.options.crop
         if size is None:
             return Pictures(self.root, infos, None, None, cached=False)
-        if crop == "none":
-            return Pictures(self.root, infos, None, (size, size), self.options.cache)
-        return Pictures(self.root, infos, sizes.short_side(self.options.resize, size, crop), None, self.options.cache)
+        squeeze = (size, size) if crop == "none" else None
+        short = None if squeeze else sizes.short_side(self.options.resize, size, crop)
+        mine = {name for item in self.shown() for name in item.files.values()}
+        return Pictures(self.root, infos, short, squeeze, self.options.cache, mine)
 
     def __len__(self) -> int:
         """Samples in an epoch."""
@@ -107,7 +108,8 @@ class Folder(Dataset):
     def load(self, key: str, name: str, half: str = "") -> np.ndarray:
         """Pixels (H, W, C) of a picture for a batch key, with as many channels as the spec says."""
         if key in ("label", "instance"):
-            return self.pictures.read(name, half, nearest=True)
+            pixels = self.pictures.read(name, half, nearest=True)  # kept as they are in the file
+            return labels.exchange(pixels, labels.mapping(self._spec.extra)) if key == "label" else pixels
         pixels = self.pictures.read(name, half)
         return pixels if key == "mask" else images.convert_channels(pixels, self._spec.channels[key])
 

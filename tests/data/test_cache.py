@@ -110,6 +110,7 @@ def test_sets_unused_for_longest_make_room(root: Path, monkeypatch: pytest.Monke
         assert set_.folder is not None
         os.utime(set_.folder, (1e9 - age, 1e9 - age))
         folders.append(set_.folder)
+    del set_
     room = sum(int((folder / "bytes").read_text()) for folder in folders)
     monkeypatch.setattr(cache, "LIMIT", room)
     newest = pictures(root, 13).folder
@@ -130,3 +131,35 @@ def test_label_maps_are_numbers_and_not_colours(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colour.png")
     with pytest.raises(ValueError, match="has 3 channels; a map of labels has one"):
         read_labels(tmp_path / "colour.png")
+
+
+def test_room_is_made_for_what_will_be_read(root: Path) -> None:
+    infos = scan(root).pictures
+    whole, part = Pictures(root, infos, 10, None), Pictures(root, infos, 11, None, wanted=["one.png"])
+    room = [int((pictures.folder / "bytes").read_text()) for pictures in (whole, part) if pictures.folder]
+    assert room == [2 * (10 * 20 * 3 + 128) + 10 * 20 * 5 * 2 + 128, 11 * 22 * 3 + 128]
+
+
+def test_what_is_being_read_makes_no_room(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = pictures(root, 10)
+    assert first.folder is not None
+    monkeypatch.setattr(cache, "LIMIT", 5000)  # each takes some 4000
+    assert "decoded anew in every epoch" in pictures(root, 11).note
+    assert first.folder.exists()
+    gone = first.folder
+    del first
+    assert pictures(root, 11).note == ""
+    assert not gone.exists()
+
+
+def test_a_picture_that_another_process_has_just_kept_is_no_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(beside: Path, kept: Path) -> None:
+        kept.write_bytes(beside.read_bytes())
+        raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+
+    set_ = pictures(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", denied)
+        set_.read("one.png")
+    assert set_.folder is not None
+    assert [path.suffix for path in (places.cache() / "decoded").glob("*/*.*")] == [".npy"]
