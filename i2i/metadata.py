@@ -21,7 +21,7 @@ _TEXT_OF_OTHERS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile ty
 def gather(image: PIL.Image.Image, size: tuple[int, int]) -> Metadata:
     """Collect the metadata of a decoded Pillow image whose upright pixels have `size` (H, W)."""
     info = image.info
-    exif = info.get("exif") or b""
+    exif = info.get("exif") or _raw_exif(info.get("Raw profile type exif"))
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     texts: list[tuple[str, str]] = []
@@ -46,8 +46,16 @@ def resized(kept: Metadata, size: tuple[int, int], scale: int, before: int, afte
     if kept.icc and before != after and kept.icc[16:20] != {1: b"GRAY", 3: b"RGB "}.get(after):
         kept = replace(kept, icc=None)  # a profile of gray says nothing about colour
     if kept.tiff is not None and (scale != 1 or before != after):
-        kept = replace(kept, tiff=kept.tiff.resized(scale, before == after))
+        kept = replace(kept, tiff=kept.tiff.resized(scale, before, after))
     return kept
+
+
+def orientation(image: PIL.Image.Image) -> int:
+    """The EXIF orientation of a Pillow image, 1-8; 1 where there is none, or where the EXIF structure is broken."""
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # Pillow raises anything at all; the pixels are no worse for it
+        return 1
 
 
 def upright_xmp(xmp: bytes) -> bytes:
@@ -62,7 +70,7 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
     """
     data = bytearray(exif)
     try:
-        order = {b"II": "<", b"MM": ">"}[bytes(data[:2])]
+        order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(data[:4])]
         (first,) = struct.unpack_from(order + "I", data, 4)
         entries, following = _folder(data, order, first)
         if ORIENTATION in entries:
@@ -113,6 +121,14 @@ def _set(data: bytearray, order: str, entry: int, value: int) -> None:
         kind = 4
         struct.pack_into(order + "H", data, entry + 2, kind)
     struct.pack_into(order + {3: "H", 4: "I"}[kind], data, entry + 8, value)
+
+
+def _raw_exif(text: Any) -> bytes:
+    """The EXIF that ImageMagick once kept in a PNG as a text: a name, a length, then lines of hexadecimal digits."""
+    try:
+        return bytes.fromhex("".join(str(text or "").split("\n")[3:]))
+    except ValueError:
+        return b""
 
 
 def _dpi(dpi: Any) -> tuple[float, float] | None:

@@ -33,14 +33,17 @@ class Tags:
 
     layout: str = "YXS"  # YXS: channels interleaved; SYX: in planes; CYX: in pages
     compressed: bool = False
-    photometric: int = 1
+    rgb: bool = False  # the first three channels are red, green and blue, and not just three of many
     alpha: int = UNASSOCIATED
     alpha_index: int = -1
     tags: tuple[tuple[int, int, int, Any, bool], ...] = ()  # as tifffile writes them
     resolution: tuple[Any, Any, int] | None = None  # x, y, unit
 
-    def resized(self, scale: int, same_channels: bool) -> Tags:
-        """The tags of a picture with `scale` times the pixels on a side: the same place on earth, in finer steps."""
+    def resized(self, scale: int, before: int, after: int) -> Tags:
+        """The tags of a picture with `scale` times the pixels on a side: the same place on earth, in finer steps.
+
+        It has `after` channels, where the source had `before`.
+        """
         kept = []
         for code, kind, count, value, once in self.tags:
             if code == DESCRIPTION and value.startswith(LAYOUT_DESCRIPTIONS):
@@ -52,9 +55,8 @@ class Tags:
             elif code == TRANSFORMATION:
                 value = tuple(number / scale if index % 4 < 2 else number for index, number in enumerate(value))
             kept.append((code, kind, count, value, once))
-        if same_channels:
-            return replace(self, tags=tuple(kept))
-        return replace(self, tags=tuple(kept), alpha_index=-1, photometric=1)
+        made = replace(self, tags=tuple(kept))
+        return made if before == after else replace(made, alpha_index=-1, rgb=after == 3)
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,10 @@ def _open(file: IO[bytes], path: Path) -> tifffile.TiffFile:
 def _layout(tif: tifffile.TiffFile) -> _Layout:
     """Find the first picture: a page, or the pages that hold its channels."""
     page: Any = tif.pages[0]
-    pages = len(tif.pages)
     series = tif.series[0]
+    pages = len(tif.pages)
+    if series.kind == "generic":  # overviews and masks are no pages of their own
+        pages = sum(not (one.is_reduced or one.is_mask) for one in tif.pages) or 1  # type: ignore[union-attr]
     kept = [(n, axis) for n, axis in zip(series.shape, series.axes, strict=True) if n > 1 or axis in "YX"]
     axes, shape = "".join(axis for _, axis in kept), tuple(n for n, _ in kept)
     if pages > 1 and page.samplesperpixel == 1 and len(shape) == 3:
@@ -240,7 +244,7 @@ def _tags(page: Any, layout: str, alpha_index: int, whole: bool) -> Tags:
     return Tags(
         layout={"YX": "YXS", "YXC": "YXS"}.get(layout, layout),
         compressed=int(page.compression) != 1,
-        photometric=int(page.photometric),
+        rgb=int(page.photometric) not in (0, 1),
         alpha=next((int(kind) for kind in page.extrasamples if int(kind) in (1, 2)), UNASSOCIATED),
         alpha_index=alpha_index,
         tags=tuple(kept),
@@ -263,10 +267,13 @@ def tags_to_exif(page: Any, data: bytes) -> bytes | None:
     for code in TEXT_TAGS:
         if isinstance(value := _value(page, code), str) and len(value) < 10_000:  # longer is OME-XML, say
             exif[code] = value
-    if any(code in page.tags for code in EXIF_FOLDERS) and data[2:4] in (b"*\0", b"\0*"):  # not in a BigTIFF
-        whole = PIL.Image.Exif()
-        whole.load_from_fp(io.BytesIO(data))
-        for code in EXIF_FOLDERS:
-            if folder := dict(whole.get_ifd(code)):
-                exif[code] = folder
-    return exif.tobytes().removeprefix(b"Exif\0\0") if len(exif) else None
+    try:
+        if any(code in page.tags for code in EXIF_FOLDERS) and data[2:4] in (b"*\0", b"\0*"):  # not in a BigTIFF
+            whole = PIL.Image.Exif()
+            whole.load_from_fp(io.BytesIO(data))
+            for code in EXIF_FOLDERS:
+                if folder := dict(whole.get_ifd(code)):
+                    exif[code] = folder
+        return exif.tobytes().removeprefix(b"Exif\0\0") if len(exif) else None
+    except Exception:  # Pillow raises anything at all on odd ones; the pixels are no worse for it
+        return None

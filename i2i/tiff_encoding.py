@@ -15,13 +15,18 @@ import tifffile
 from i2i.picture import Array, Picture
 from i2i.tiff import EXIF_FOLDERS, TEXT_TAGS, Tags
 
+_BROKEN = (ValueError, SyntaxError, OSError, KeyError, TypeError, struct.error)  # what Pillow raises on odd EXIF
+
 
 def encode(picture: Picture) -> bytes:
     """Encode a picture as TIFF, laid out and packed as its file was, with its tags."""
     kept = picture.metadata
-    layout = kept.tiff if isinstance(kept.tiff, Tags) else Tags(compressed=True, tags=_exif_tags(kept.exif))
+    layout = kept.tiff
+    if not isinstance(layout, Tags):  # from a file of another format
+        layout = Tags(compressed=True, rgb=picture.channels == 3, tags=_exif_tags(kept.exif))
     values = picture.pixels
-    extra = [0] * (picture.channels - (3 if _is_rgb(picture, layout) else 1))
+    rgb = layout.rgb and picture.channels >= 3
+    extra = [0] * (picture.channels - (3 if rgb else 1))
     if picture.alpha is not None:
         index = layout.alpha_index if layout.alpha_index >= 0 else picture.channels
         values = np.insert(values, min(index, picture.channels), picture.alpha, axis=2)
@@ -30,7 +35,7 @@ def encode(picture: Picture) -> bytes:
         values = _as_type(values, kept.dtype)
     planes = layout.layout != "YXS" and values.shape[2] > 1
     settings: dict[str, Any] = {"planarconfig": "separate" if planes else "contig"} if values.shape[2] > 1 else {}
-    if planes and layout.layout == "CYX" and picture.alpha is None and not _is_rgb(picture, layout):
+    if planes and layout.layout == "CYX" and picture.alpha is None and not rgb:
         settings, extra = {}, []  # a page for each channel
     values = np.ascontiguousarray(np.moveaxis(values, -1, 0)) if planes else values
     if layout.compressed:
@@ -46,7 +51,7 @@ def encode(picture: Picture) -> bytes:
     tifffile.imwrite(
         buffer,
         values[..., 0] if values.shape[-1] == 1 and not planes else values,
-        photometric="rgb" if _is_rgb(picture, layout) else "minisblack",
+        photometric="rgb" if rgb else "minisblack",
         extrasamples=extra or None,
         iccprofile=kept.icc,
         extratags=[_plain_tag(tag) for tag in tags],
@@ -55,10 +60,6 @@ def encode(picture: Picture) -> bytes:
         **settings,
     )
     return _with_folders(buffer.getvalue(), _exif_folders(kept.exif))
-
-
-def _is_rgb(picture: Picture, layout: Tags) -> bool:
-    return picture.channels == 3 or (picture.channels > 3 and layout.photometric == 2)
 
 
 def _as_type(values: Array, dtype: str) -> Array:
@@ -79,7 +80,7 @@ def _plain_tag(tag: tuple[int, int, int, Any, bool]) -> tuple[int, int, int, Any
 
 def _load_exif(exif: bytes) -> PIL.Image.Exif:
     loaded = PIL.Image.Exif()
-    with contextlib.suppress(ValueError, SyntaxError, OSError, KeyError, TypeError, struct.error):
+    with contextlib.suppress(*_BROKEN):
         loaded.load(b"Exif\0\0" + exif)
     return loaded
 
@@ -91,13 +92,11 @@ def _exif_tags(exif: bytes | None) -> tuple[tuple[int, int, int, Any, bool], ...
 
 
 def _exif_folders(exif: bytes | None) -> dict[int, dict[int, Any]]:
-    if not exif:
-        return {}
-    loaded = _load_exif(exif)
-    try:
+    """The EXIF and GPS folders of an EXIF structure; none of one that only its camera understands."""
+    with contextlib.suppress(*_BROKEN):
+        loaded = _load_exif(exif or b"")
         return {code: folder for code in EXIF_FOLDERS if (folder := dict(loaded.get_ifd(code)))}
-    except (ValueError, SyntaxError, OSError, KeyError, TypeError, struct.error):
-        return {}  # a structure that only its camera understands
+    return {}
 
 
 def _with_folders(data: bytes, folders: dict[int, dict[int, Any]]) -> bytes:

@@ -59,6 +59,34 @@ def test_imagej_channels(tmp_path):
         assert (tif.asarray() == values).all()
 
 
+@pytest.mark.parametrize("settings", [{"ome": True}, {"imagej": True}])
+def test_three_stains_stay_three_pages(tmp_path, settings):
+    values = np.random.default_rng(0).integers(0, 4096, (3, 20, 30)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="minisblack", metadata={"axes": "CYX"}, **settings)
+    write(tmp_path / "y.tif", read(tmp_path / "x.tif"))
+    with tifffile.TiffFile(tmp_path / "y.tif") as tif:
+        assert (len(tif.pages), tif.series[0].kind, tif.series[0].axes) == (3, next(iter(settings)), "CYX")
+        assert (tif.asarray() == values).all()
+
+
+def test_three_bands_are_colours_only_if_the_file_says_so(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (6, 7, 3)).astype(np.uint8)
+    for photometric in ("minisblack", "rgb"):
+        tifffile.imwrite(tmp_path / "x.tif", values, photometric=photometric, planarconfig="contig")
+        write(tmp_path / "y.tif", read(tmp_path / "x.tif"))
+        assert tags(tmp_path / "y.tif")[262] == tags(tmp_path / "x.tif")[262]
+
+
+def test_overviews_are_no_pages(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (64, 48, 3)).astype(np.uint8)
+    with tifffile.TiffWriter(tmp_path / "x.tif") as tif:
+        for step, kind in ((1, 0), (2, 1), (4, 1)):
+            tif.write(values[::step, ::step], photometric="rgb", subfiletype=kind, metadata=None)
+    picture = read(tmp_path / "x.tif")
+    assert picture.notes == ()
+    assert (picture.pixels == values).all()
+
+
 def test_a_stack_of_slices_is_no_picture_of_many_channels(tmp_path):
     values = np.random.default_rng(0).integers(0, 256, (20, 24, 30)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "x.tif", values)
@@ -140,7 +168,7 @@ def test_geo_tags_resolution_and_texts_are_kept(tmp_path):
 def test_geo_tags_of_a_larger_result_name_the_same_place():
     texts = (270, 2, 0, "ImageJ=1", True)
     tags = Tags(tags=(*((code, 12, count, value, True) for code, _, count, value, _ in GEO[:2]), texts))
-    larger = {code: value for code, _, _, value, _ in tags.resized(2, True).tags}
+    larger = {code: value for code, _, _, value, _ in tags.resized(2, 5, 5).tags}
     assert larger[33550] == (5.0, 5.0, 0.0)
     assert larger[33922] == (2.0, 4.0, 0.0, 500000.0, 4100000.0, 0.0)
     assert 270 not in larger
