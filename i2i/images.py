@@ -37,7 +37,8 @@ EXTENSIONS = frozenset(re.findall(r"\S+", _SUFFIXES))
 """Suffixes of pictures that read() takes, in lower case."""
 
 MAX_PIXELS = 178_956_970  # where Pillow stops, too
-warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)  # read() refuses above MAX_PIXELS
+PNM_HEAD = 4096  # bytes that hold the header of a PGM or PPM, comments and all
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of large pictures and of odd metadata: what matters is raised
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 _ALPHA = {"LA", "La", "RGBA", "RGBa", "PA"}
@@ -78,9 +79,8 @@ def header(path: Path | str) -> Header:
                 file.seek(0)
                 return tiff.header(file, path)
             file.seek(0)
-            start = file.read(64)
-            if maxval := _wide_pnm(start):
-                told = _pnm_header(start, maxval[1])
+            if found := _wide_pnm(file.read(PNM_HEAD)):
+                told = _pnm_header(found)
                 guard(told.height, told.width, path)
                 return told
             file.seek(0)
@@ -98,13 +98,13 @@ def decode(data: bytes, path: Path | str = "the picture") -> Picture:
         from i2i import tiff
 
         return tiff.read(data, Path(path))
-    if _wide_pnm(data[:64]):
-        return _read_pnm(data)
+    if found := _wide_pnm(data[:PNM_HEAD]):
+        return _read_pnm(data, found, path)
     with PIL.Image.open(io.BytesIO(data)) as image:
         guard(image.height, image.width, path)
         frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
         image.load()
-        orientation = image.getexif().get(metadata.ORIENTATION, 1)
+        orientation = metadata.orientation(image)
         if png.is_wide(data):
             pixels, alpha = png.decode(data)
             profile = image.info.get("icc_profile")
@@ -150,27 +150,28 @@ def _to_rgb(image: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def _wide_pnm(data: bytes) -> tuple[int, re.Match[bytes]] | None:
-    """The header of a binary PGM or PPM of more than 8 bits, which Pillow would rescale: (maxval, match)."""
-    comment = rb"(?:\s|#[^\n]*\n)+"
-    match = re.match(rb"P([56])" + comment + rb"(\d+)" + comment + rb"(\d+)" + comment + rb"(\d+)\s", data)
-    return (int(match[4]), match) if match and 255 < int(match[4]) < 65536 else None
+def _wide_pnm(data: bytes) -> re.Match[bytes] | None:
+    """The header of a PGM or PPM of more than 8 bits, which Pillow would rescale: kind, width, height, maximum."""
+    space = rb"(?:\s|#[^\n]*\n)+"
+    match = re.match(rb"P([2356])" + space + rb"([1-9]\d*)" + space + rb"([1-9]\d*)" + space + rb"(\d{3,5})\s", data)
+    return match if match and 255 < int(match[4]) < 65536 else None
 
 
-def _pnm_header(data: bytes, match: re.Match[bytes]) -> Header:
-    colour = match[1] == b"6"
+def _pnm_header(match: re.Match[bytes]) -> Header:
+    colour = match[1] in (b"3", b"6")
     return Header(int(match[3]), int(match[2]), 3 if colour else 1, 16, "RGB;16" if colour else "I;16", "PPM", False)
 
 
-def _read_pnm(data: bytes) -> Picture:
-    found = _wide_pnm(data[:64])
-    assert found is not None
-    maxval, match = found
-    told = _pnm_header(data, match)
-    guard(told.height, told.width, "the picture")
-    shape = (told.height, told.width, told.channels)
-    values = np.frombuffer(data, ">u2", int(np.prod(shape)), match.end())
-    return Picture(values.reshape(shape).astype(np.uint16), None, "PPM", Metadata(maxval=maxval))
+def _read_pnm(data: bytes, match: re.Match[bytes], path: Path | str) -> Picture:
+    told = _pnm_header(match)
+    guard(told.height, told.width, path)
+    count = told.height * told.width * told.channels
+    if match[1] in (b"2", b"3"):  # numbers in letters
+        values = np.array(data[match.end() :].split(None, count)[:count]).astype(np.uint16)
+    else:
+        values = np.frombuffer(data, ">u2", count, match.end()).astype(np.uint16)
+    kept = Metadata(maxval=int(match[4]))
+    return Picture(values.reshape(told.height, told.width, told.channels), None, "PPM", kept)
 
 
 def pillow_header(image: PIL.Image.Image, file: IO[bytes], path: Path) -> Header:
@@ -198,7 +199,7 @@ def _orientation(image: PIL.Image.Image, file: IO[bytes]) -> int:
     """The orientation, which Pillow finds in a PNG only by decoding it all: that is done only where there is one."""
     if image.format == "PNG" and "exif" not in image.info and not png.may_be_turned(file):
         return 1
-    return int(image.getexif().get(metadata.ORIENTATION, 1))
+    return metadata.orientation(image)
 
 
 def _is_lossless_webp(data: bytes) -> bool:

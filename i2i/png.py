@@ -50,7 +50,12 @@ def decode(data: bytes) -> tuple[Array, Array | None]:
         raise ValueError("the PNG data is damaged")
     values = np.atleast_3d(values)  # gray with alpha comes as BGRA, too
     alpha = np.array(values[..., 3]) if values.shape[2] == 4 else None
-    return np.ascontiguousarray(values[..., :1] if is_gray(data) else values[..., 2::-1]), alpha
+    if not is_gray(data):
+        return np.ascontiguousarray(values[..., 2::-1]), alpha
+    for name, body, _ in _chunks(data):
+        if name == b"tRNS":  # the one gray that is transparent, which OpenCV passes over
+            alpha = np.where(values[..., 0] == int.from_bytes(body, "big"), 0, 65535).astype(np.uint16)
+    return np.ascontiguousarray(values[..., :1]), alpha
 
 
 def encode(values: Array, settings: dict[str, Any]) -> bytes:
