@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import uuid
 from pathlib import Path
@@ -35,6 +36,9 @@ _ALIASES |= {"pgm": "ppm", "pbm": "ppm", "pnm": "ppm", "j2k": "jp2"}
 _OPAQUE = {"JPEG", "PPM", "BMP"}
 _DEEP = {"PNG", "TIFF", "PPM"}
 _LONGEST_SEGMENT = 65_000  # bytes that fit a JPEG segment
+_LONGEST_SIDE = {"JPEG": 65_500, "GIF": 65_535, "TGA": 65_535, "WEBP": 16_383}  # pixels
+_FINEST = 65_535  # dots per inch that JPEG can name
+QUALITY = 95  # of formats that lose something
 
 
 def format_of(name: str) -> str:
@@ -46,7 +50,7 @@ def format_of(name: str) -> str:
     return FORMATS[short]
 
 
-def write(path: Path | str, picture: Picture, format: str = "", quality: int = 95) -> tuple[str, ...]:
+def write(path: Path | str, picture: Picture, format: str = "") -> tuple[str, ...]:
     """Write a picture in `format` ("png"), else in its own, else in the one its name says; return what was lost.
 
     The file is written beside its place and renamed, so that it is there whole or not at all. Raises ValueError where
@@ -54,7 +58,7 @@ def write(path: Path | str, picture: Picture, format: str = "", quality: int = 9
     """
     path = Path(path)
     kind = format_of(format) if format else picture.format or format_of(path.suffix)
-    data, lost = encode(picture, kind, quality)
+    data, lost = encode(picture, kind)
     part = path.with_name(f".{uuid.uuid4().hex[:12]}.part")  # short, as the name itself may be as long as names go
     try:
         part.write_bytes(data)
@@ -64,31 +68,43 @@ def write(path: Path | str, picture: Picture, format: str = "", quality: int = 9
     return lost
 
 
-def encode(picture: Picture, kind: str, quality: int = 95) -> tuple[bytes, tuple[str, ...]]:
-    """Encode a picture as the bytes of a file, with the sentences that say what the format could not hold."""
+def encode(picture: Picture, kind: str) -> tuple[bytes, tuple[str, ...]]:
+    """Encode a picture as the bytes of a file, with the sentences that say what the format could not hold.
+
+    Raises ValueError where it cannot hold the picture.
+    """
     kind = kind if kind in FORMATS.values() else "PNG"  # formats that are read and never written
+    if kind != "TIFF":
+        _check(picture, kind)
+    try:
+        return _encode(picture, kind)
+    except Exception as error:  # encoders raise anything at all: of a picture too large, or a note too odd
+        way = "" if kind in _DEEP else "; use --format png"
+        raise ValueError(f"cannot be written as {kind} ({str(error) or type(error).__name__}){way}") from error
+
+
+def _encode(picture: Picture, kind: str) -> tuple[bytes, tuple[str, ...]]:
     if kind == "TIFF":
         from i2i import tiff_encoding
 
         return tiff_encoding.encode(picture), ()
-    _check(picture, kind)
-    lost = []
-    pixels, alpha = picture.pixels, picture.alpha
-    if alpha is not None and kind in _OPAQUE:
+    settings, lost = _settings(picture, kind)
+    values = picture.pixels
+    if picture.alpha is not None and kind not in _OPAQUE:
+        values = np.dstack([values, picture.alpha])
+    elif picture.alpha is not None:
         lost.append(f"alpha left out: {kind} holds none")
-        alpha = None
-    values = pixels if alpha is None else np.dstack([pixels, alpha])
     if values.dtype == np.uint16:
-        if kind == "PPM":
-            return _wide_pnm(values, picture.metadata.maxval or 65535), tuple(lost)
-        return png.encode(values, _settings(picture, kind, quality)), tuple(lost)
+        wide = kind == "PPM"
+        data = _wide_pnm(values, picture.metadata.maxval or 65535) if wide else png.encode(values, settings)
+        return data, tuple(lost)
     image = PIL.Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
     if image.mode == "LA" and kind not in ("PNG", "TGA", "JPEG2000"):
         image = image.convert("RGBA")
-    if kind == "GIF" and (picture.channels == 3 or alpha is not None):
+    if kind == "GIF" and image.mode != "L":
         lost.append("colours reduced: GIF holds 256")
     buffer = io.BytesIO()
-    image.save(buffer, kind, **_settings(picture, kind, quality))
+    image.save(buffer, kind, **settings)
     return buffer.getvalue(), tuple(lost)
 
 
@@ -99,39 +115,45 @@ def _check(picture: Picture, kind: str) -> None:
         raise ValueError(_too_small(kind, "whole numbers", "fractions; use --format tif"))
     if picture.depth > 8 and kind not in _DEEP:
         raise ValueError(_too_small(kind, "8 bits a channel", f"{picture.depth}; use --format png or tif"))
+    if max(picture.height, picture.width) > _LONGEST_SIDE.get(kind, math.inf):
+        has = f"{picture.width:,} x {picture.height:,}; use --format png or tif"
+        raise ValueError(_too_small(kind, f"{_LONGEST_SIDE[kind]:,} pixels on a side", has))
 
 
 def _too_small(kind: str, holds: str, has: str) -> str:
     return f"cannot be written as {kind}, which holds {holds}: the result has {has}"
 
 
-def _settings(picture: Picture, kind: str, quality: int) -> dict[str, Any]:
-    """What Pillow's encoder of a format is to be told."""
+def _settings(picture: Picture, kind: str) -> tuple[dict[str, Any], list[str]]:
+    """What Pillow's encoder of a format is to be told, and the sentences that say what it cannot be."""
     kept = picture.metadata
     settings: dict[str, Any] = {}
+    lost: list[str] = []
     if kind in ("JPEG", "PNG", "WEBP", "AVIF"):
         settings = {"exif": kept.exif, "icc_profile": kept.icc, "xmp": kept.xmp}
     if kind in ("JPEG", "PNG", "BMP"):
         settings["dpi"] = kept.dpi
-    comment = dict(kept.text).get("Comment")
+    if kind in ("JPEG", "GIF"):
+        settings["comment"] = dict(kept.text).get("Comment", "").encode() or None
     if kind == "PNG" and picture.channels == 1 and kept.icc and kept.icc[16:20] != b"GRAY":
         settings["icc_profile"] = None  # PNG allows no other beside gray
     if kind == "JPEG":
-        settings["exif"] = b"Exif\0\0" + kept.exif if kept.exif else None
-        for key in ("exif", "xmp"):
+        settings |= {"exif": b"Exif\0\0" + kept.exif if kept.exif else None, "quality": QUALITY, "subsampling": 0}
+        for key, name in (("exif", "EXIF"), ("xmp", "XMP"), ("comment", "comment")):
             if len(settings[key] or b"") > _LONGEST_SEGMENT:
                 settings[key] = None
-        settings |= {"quality": quality, "subsampling": 0, "comment": comment.encode() if comment else None}
+                lost.append(f"{name} left out: too long for JPEG")
+        if kept.dpi and max(kept.dpi) > _FINEST:
+            settings["dpi"] = None
+            lost.append("resolution left out: too fine for JPEG")
     elif kind == "PNG":
         settings.pop("xmp")
         settings["pnginfo"] = _texts(picture)
     elif kind == "WEBP":
-        settings |= {"quality": quality, "lossless": kept.lossless, "exact": kept.lossless}
+        settings |= {"quality": QUALITY, "lossless": kept.lossless, "exact": kept.lossless}
     elif kind == "AVIF":
-        settings |= {"quality": quality, "subsampling": "4:4:4"}
-    elif kind == "GIF":
-        settings["comment"] = comment.encode() if comment else None
-    return {key: value for key, value in settings.items() if value is not None}
+        settings |= {"quality": QUALITY, "subsampling": "4:4:4"}
+    return {key: value for key, value in settings.items() if value is not None}, lost
 
 
 def _texts(picture: Picture) -> PIL.PngImagePlugin.PngInfo:

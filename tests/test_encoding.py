@@ -149,3 +149,34 @@ def test_names_of_formats():
     assert [format_of(name) for name in ("jpeg", ".PNG", "tiff", "pgm")] == ["JPEG", "PNG", "TIFF", "PPM"]
     with pytest.raises(LookupError, match='no picture format "pngg"; did you mean "png"'):
         format_of("pngg")
+
+
+def test_what_does_not_fit_beside_a_jpeg_is_left_out_and_told():
+    kept = Metadata(
+        exif=exif() + bytes(70_000), xmp=b"x" * 70_000, dpi=(254_000, 254_000), text=(("Comment", "x" * 70_000),)
+    )
+    data, lost = encode(replace(picture("JPEG"), metadata=kept), "JPEG")
+    assert decode(data).metadata == Metadata()
+    assert lost == (
+        "EXIF left out: too long for JPEG",
+        "XMP left out: too long for JPEG",
+        "comment left out: too long for JPEG",
+        "resolution left out: too fine for JPEG",
+    )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "GIF", "TGA"])
+def test_a_picture_too_long_for_its_format_is_refused(kind):
+    with pytest.raises(
+        ValueError, match=rf"{kind}, which holds [\d,]+ pixels on a side: the result has 70,000 x 1; use"
+    ):
+        encode(Picture(np.zeros((1, 70_000, 3), np.uint8)), kind)
+
+
+def test_an_encoder_that_fails_is_a_sentence(monkeypatch):
+    def fail(*_, **__):
+        raise KeyError("AVIF")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(ValueError, match=r"cannot be written as AVIF \('AVIF'\); use --format png"):
+        encode(picture("AVIF"), "AVIF")
