@@ -48,7 +48,7 @@ def choose(metric: str, kind: str) -> str:
 def measure(metric: str, results: Sequence[Result]) -> float | None:
     """Compute a metric by name; None when these results cannot tell."""
     value: float | None = import_target(registry().metrics()[metric].target)(results)
-    return value
+    return value if value is not None and np.isfinite(value) else None
 
 
 def psnr(results: Sequence[Result]) -> float | None:
@@ -60,7 +60,7 @@ def psnr(results: Sequence[Result]) -> float | None:
     for result in results:
         if "target" in result.inputs:
             error = (result.output - result.inputs["target"][0]).square().mean().item()
-            values.append(min(100.0, 10 * np.log10(4 / max(error, 1e-12))))
+            values.append(10 * np.log10(4 / np.maximum(error, 4e-10)))
     return float(np.mean(values)) if values else None
 
 

@@ -187,18 +187,27 @@ class Keeper:
 
     def measure(self) -> None:
         """Measure the run's figure on held-back pictures, once, before its last checkpoint."""
-        metric = figures.choose(self.model.metric, self.run.kind)
-        if self.log is not None and self.run.held_back is not None and metric:
-            with self.log.paused(), evaluating(self.model), self.engine.autocast():
-                results = [
-                    figures.Result(inputs, request, self._translate(inputs, request))
-                    for inputs, request in self.run.shown(MEASURED)
-                ]
-            value = figures.measure(metric, results) if results else None
-            if value is not None:
-                self.run.figures[metric] = round(value, 4)
-                self.log.say(f"{metric} {value:.4g} on {len(results)} held-back pictures")
+        if self.log is not None and self.run.held_back is not None:
+            try:
+                with self.log.paused():
+                    self._measure(self.log)
+            except Exception as error:  # the metric may be a plugin's; training is not lost for a figure
+                self.log.say(f"no figure was measured: {type(error).__name__}: {error}", warning=True)
         distributed.barrier()
+
+    def _measure(self, log: RunLog) -> None:
+        metric = figures.choose(self.model.metric, self.run.kind)
+        if not metric:
+            return
+        with evaluating(self.model), self.engine.autocast():
+            results = [
+                figures.Result(inputs, request, self._translate(inputs, request))
+                for inputs, request in self.run.shown(MEASURED)
+            ]
+        value = figures.measure(metric, results) if results else None
+        if value is not None:
+            self.run.figures[metric] = round(value, 4)
+            log.say(f"{metric} {value:.4g} on {len(results)} held-back pictures")
 
     def _translate(self, inputs: Any, request: Any) -> Tensor:
         return self.model.translate(self.engine.move(inputs), request)[0].float().cpu()

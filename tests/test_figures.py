@@ -69,3 +69,8 @@ def test_a_kind_has_its_metric_and_an_unknown_one_is_named() -> None:
 def test_any_size_and_channel_count_is_described() -> None:
     for shape in ((1, 5, 7), (3, 64, 64), (5, 200, 30)):
         assert np.isfinite(figures.describe(np.random.default_rng(0).uniform(-1, 1, shape))).all()
+
+
+def test_results_that_are_no_numbers_have_no_figure() -> None:
+    broken = Result({"target": torch.zeros(1, 3, 8, 8)}, Request(), torch.full((3, 8, 8), math.nan))
+    assert figures.measure("psnr", [broken]) is None  # it was 100 dB

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -81,3 +83,15 @@ def test_a_closed_terminal_is_a_wish_too_unless_nohup_forbids(capfd: pytest.Capt
             assert not interrupt.asked
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_metric_that_fails_is_reported_and_loses_no_training() -> None:
+    said: list[tuple[str, bool]] = []
+    kept = Keeper.__new__(Keeper)
+    kept.model = SimpleNamespace(metric="no-such-metric")  # type: ignore[assignment]
+    kept.run = SimpleNamespace(kind="paired", held_back=object(), figures={})  # type: ignore[assignment]
+    kept.log = SimpleNamespace(paused=nullcontext, say=lambda text, warning=False: said.append((text, warning)))  # type: ignore[assignment]
+    kept.measure()
+    ((text, warning),) = said
+    assert text.startswith('no figure was measured: LookupError: there is no metric "no-such-metric"')
+    assert warning
