@@ -162,11 +162,14 @@ class RunLog:
 def _silence_writers() -> None:
     """Keep TensorBoard's writing threads from printing tracebacks: their errors are raised again at the next write."""
     usual = threading.excepthook
+    if getattr(usual, "of_i2i", False):
+        return  # an earlier run of this process did it
 
     def hook(arguments: threading.ExceptHookArgs) -> None:
         if not type(arguments.thread).__module__.startswith("tensorboard."):
             usual(arguments)
 
+    hook.of_i2i = True  # type: ignore[attr-defined]
     threading.excepthook = hook
 
 
@@ -218,6 +221,17 @@ def cut(folder: Path, step: int) -> None:
     for path in previews.listed(folder / PREVIEWS):
         if previews.step_of(path) > step:
             path.unlink(missing_ok=True)
+
+
+def last_step(folder: Path) -> int:
+    """The step that a run's log has come to, read from the end of the file; 0 where it has none."""
+    try:
+        with (folder / LOG).open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 100_000, 0))
+            lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
+    except OSError:
+        return 0
+    return int(next((_step_of(entry) for line in reversed(lines) if (entry := parse(line)) is not None), 0))
 
 
 def _step_of(entry: Mapping[str, Any]) -> float:

@@ -39,14 +39,16 @@ def page(folder: Path) -> str:
     boundaries = curves.phases(steps)
     boundaries = boundaries if len(boundaries) > 1 else []
     done, whole = int(state.get("step", 0)), int(state.get("steps", 0))
+    if state["state"] == "running" and steps:  # run.json tells the step of the last checkpoint
+        done = max(done, int(steps[-1]["step"]))
     template = Template(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
     return template.substitute(
         name=escape(folder.resolve().name),
         state=escape(str(state["state"])),
-        state_class=escape(str(state["state"]).split()[0]),
+        state_class=escape(str(state["state"]).partition(" ")[0]),
         subtitle=escape(f"{state.get('model', '')} on {state.get('data', '')}"),
         percent=f"{100 * done / whole:.1f}" if whole else "0",
-        facts=_facts(state, steps),
+        facts=_facts(state | {"step": done}, steps),
         notes=_notes(others),
         pictures=_pictures(folder),
         charts=_charts(drawn, boundaries),
@@ -74,7 +76,7 @@ def _parsed(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 def _state(folder: Path) -> dict[str, Any]:
     try:
-        return read_state(folder)
+        return {"state": "unknown"} | read_state(folder)
     except (OSError, ValueError):
         return {"state": "unknown"}
 

@@ -73,6 +73,16 @@ def test_states_are_told_apart(cli):
     assert " damaged " in found["damaged"]
 
 
+def test_a_running_run_tells_the_step_of_its_log_and_a_killed_one_that_of_its_checkpoint(cli):
+    held = hold(make("alive", state="running", step=7))
+    make("gone", state="running", step=7)
+    for name in ("alive", "gone"):
+        Path(f"runs/{name}/log.jsonl").write_text('{"event": "step", "step": 60}\n')
+    steps = {run["name"]: run["step"] for run in json.loads(cli("--json").stdout)}
+    held.release()
+    assert steps == {"alive": 60, "gone": 7}
+
+
 def test_runs_as_json(cli):
     make("one")
     (run,) = json.loads(cli("--json").stdout)

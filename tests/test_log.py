@@ -205,3 +205,26 @@ def test_tensorboard_s_threads_print_no_traceback(tmp_path, capsys):
         threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
     assert capsys.readouterr().err == ""
     diary.close()
+
+
+def test_a_second_run_in_one_process_adds_no_second_hook(tmp_path):
+    hooks = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        diary = open_log(tmp_path / name)
+        diary.step(1, "train", TERMS, 0.0)
+        diary.close()
+        hooks.append(threading.excepthook)
+    assert hooks[0] is hooks[1]
+
+
+def test_the_last_step_is_read_from_the_end(tmp_path, no_board):
+    assert log.last_step(tmp_path) == 0
+    diary = open_log(tmp_path)
+    for step in range(1, 1500):
+        diary.step(step, "train", TERMS, 0.0)
+    diary.close()
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"event": "step", "step": 15')
+    assert (tmp_path / "log.jsonl").stat().st_size > 100_000
+    assert log.last_step(tmp_path) == 1499

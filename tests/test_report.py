@@ -169,11 +169,16 @@ def test_a_run_that_has_just_begun_or_is_damaged_has_a_page(tmp_path):
     assert page.images == []
 
 
-def test_the_process_that_trains_is_running(tmp_path):
-    run = make_run(tmp_path, state="running")
+def test_a_run_that_is_trained_is_running_and_as_far_as_its_log(tmp_path):
+    run = make_run(tmp_path, state="running", step=20)
+    killed = Page(report.page(run)).text
     held = hold(run)
-    assert "running" in Page(report.page(run)).text
+    text = Page(report.page(run)).text
     held.release()
+    assert "running" in text
+    assert "40 of 80" in text  # the log's; run.json tells the step of the last checkpoint
+    assert "killed" in killed
+    assert "20 of 80" in killed
 
 
 def test_long_logs_are_thinned_evenly_with_both_ends(tmp_path):

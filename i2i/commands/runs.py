@@ -13,6 +13,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from i2i import log
 from i2i.options import nearest
 from i2i.run import STATE, read_state
 from i2i.tables import size, table
@@ -83,6 +84,8 @@ def look(folder: Path) -> Listed:
     """Read a run's state and measure its size; a damaged one is a run all the same."""
     try:
         state = read_state(folder)
+        if state.get("state") == "running":  # run.json tells the step of its last checkpoint
+            state["step"] = max(state.get("step", 0), log.last_step(folder))
     except (OSError, ValueError) as error:
         state = {"state": "damaged", "problem": str(error)}
     return Listed(folder, {"state": "unknown"} | state, disk_use(folder))
