@@ -89,6 +89,8 @@ class Chart:
             marks.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y}" y2="{y}"/>')
             marks.append(f'<text x="{LEFT - 6}" y="{y}" dy=".32em" text-anchor="end">{tick:g}</text>')
         for tick in ticks(first, last, 5):
+            if tick != round(tick):  # of a run of few steps
+                continue
             x = at(tick, low).split(",")[0]
             marks.append(f'<text x="{x}" y="{BOTTOM + 18}" text-anchor="middle">{tick:,.0f}</text>')
         for step, name in boundaries:

@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -58,6 +59,11 @@ def test_the_chart_shows_the_zero_of_a_falling_loss_and_survives_any_values():
     assert Chart("", [Curve("a", [1], [math.nan])]).range() == (0.0, 1.0)
     for values in ([2.0], [0.0], [-3.0, -3.0], [math.nan, 1.0], [math.inf]):
         assert "<svg" in Chart("t", [Curve("a", list(range(len(values))), values)]).html([(0, "p")])
+
+
+def test_a_run_of_few_steps_names_each_once():
+    drawn = Chart("t", [Curve("a", [1, 2, 3], [1.0, 2.0, 3.0])]).html()
+    assert re.findall(r'text-anchor="middle">(.*?)<', drawn) == ["1", "2", "3"]
 
 
 def test_data_for_the_page_are_the_logged_values():
