@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -17,7 +18,15 @@ from i2i.tables import size, table
 
 DISTRIBUTION = "i2i-translate"
 LOW_DISK, LOW_MEMORY = 5e9, 2e9  # bytes; below that training is likely to fail
-VARIABLES = ("I2I_HOME", "I2I_DATA", "I2I_MODELS", "I2I_DISABLE_PLUGINS", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+VARIABLES = (
+    "I2I_HOME",
+    "I2I_DATA",
+    "I2I_MODELS",
+    "I2I_OFFLINE",
+    "I2I_DISABLE_PLUGINS",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+)
 
 
 def examine() -> dict[str, Any]:
@@ -57,7 +66,7 @@ def libraries() -> dict[str, str]:
     for line in needed:
         if "extra ==" in line:
             continue
-        name = line.split(";")[0].split("[")[0].rstrip(" <>=!~.,0123456789*")
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -79,12 +88,18 @@ def memory() -> dict[str, int]:
         pass
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")) - _file_cache()
         if limit < found["total"]:
             found = {"total": limit, "free": min(found.get("free", limit), max(limit - used, 0))}
     except (OSError, ValueError):
         pass
     return found
+
+
+def _file_cache() -> int:
+    """Bytes of a container's memory that only hold files that were read, and are given up when needed."""
+    lines = Path("/sys/fs/cgroup/memory.stat").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("inactive_file ", "active_file ")))
 
 
 def devices() -> list[dict[str, Any]]:
@@ -126,7 +141,11 @@ def place(path: Path) -> dict[str, Any]:
     there = path
     while not there.exists() and there != there.parent:
         there = there.parent
-    found: dict[str, Any] = {"path": str(path), "exists": path.exists(), "writable": os.access(there, os.W_OK)}
+    found: dict[str, Any] = {
+        "path": str(path),
+        "exists": path.exists(),
+        "writable": there.is_dir() and os.access(there, os.W_OK),
+    }
     try:
         found["free"] = shutil.disk_usage(there).free
     except OSError as error:

@@ -126,3 +126,20 @@ def test_the_command_prints_text_or_json():
     assert text.exit_code == 0
     assert text.stdout.startswith("i2i ")
     assert json.loads(CliRunner().invoke(app, ["--json"]).stdout)["versions"]["i2i"]
+
+
+def test_memory_that_only_holds_files_is_free(monkeypatch):
+    files = {
+        "/proc/meminfo": "MemAvailable: 60000000 kB\n",
+        "/sys/fs/cgroup/memory.max": "8000000000\n",
+        "/sys/fs/cgroup/memory.current": "7000000000\n",
+        "/sys/fs/cgroup/memory.stat": "anon 1000000000\nactive_file 2000000000\ninactive_file 4000000000\n",
+    }
+    monkeypatch.setattr("pathlib.Path.read_text", lambda self, encoding: files[str(self)])
+    monkeypatch.setattr(os, "sysconf", lambda name: 2**18)
+    assert doctor.memory() == {"total": 8_000_000_000, "free": 7_000_000_000}
+
+
+def test_a_place_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    assert doctor.place(tmp_path / "file" / "cache")["writable"] is False
