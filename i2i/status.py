@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -147,7 +148,7 @@ class StatusLine:
         try:
             return os.get_terminal_size(self._stream.fileno()).columns or 80
         except (OSError, ValueError, AttributeError):
-            return int(os.environ.get("COLUMNS", "") or 80) if os.environ.get("COLUMNS", "").isdigit() else 80
+            return shutil.get_terminal_size().columns
 
     def _write(self, text: str) -> None:
         """Write, whatever the stream can take: a closed terminal must not end a run."""

@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from i2i.plugins import Plugin, registry
+from i2i.plugins import CARDS, Plugin, registry
 from i2i.tables import table
-
-CARDS = {"models": "name", "datasets": "kind", "metrics": "name"}  # hook -> what names a card it returns
 
 
 def register(app: typer.Typer) -> None:
@@ -61,10 +59,9 @@ def announced(plugin: Plugin) -> dict[str, list[str]]:
         return {}
     result: dict[str, list[str]] = {}
     for caller in manager.get_hookcallers(module) or ():
-        names = []
-        if caller.name in CARDS:
-            names = [str(getattr(card, CARDS[caller.name])) for card in registry().announced(caller.name, module)]
-        result[caller.name] = names
+        _, name = CARDS.get(caller.name, (None, ""))  # which field names the cards that a hook returns, if it does
+        cards = registry().announced(caller.name, module) if name else []
+        result[caller.name] = [str(getattr(card, name)) for card in cards]
     return dict(sorted(result.items(), key=lambda item: (item[0] != "models", item[0])))
 
 
@@ -73,10 +70,10 @@ def brings(plugin: Plugin) -> str:
     words = {"catalogue": "data sets by name", "commands": "commands"}
     parts = []
     for hook, names in announced(plugin).items():
-        if hook in CARDS:
-            parts.append(f"{hook}: {', '.join(names) or 'none'}")
+        if hook in words:
+            parts.append(words[hook])
         else:
-            parts.append(words.get(hook, f"hook {hook}"))
+            parts.append(f"{hook}: {', '.join(names) or 'none'}" if hook in CARDS else f"hook {hook}")
     return "; ".join(parts)
 
 
