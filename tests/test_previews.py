@@ -81,7 +81,10 @@ def test_any_shapes_make_a_sheet(shapes):
 
 def test_values_that_are_no_numbers_or_out_of_range_are_drawn():
     image = torch.tensor([float("nan"), float("inf"), -7.0, 9.0], dtype=torch.bfloat16).reshape(1, 2, 2)
-    previews.sheet([{"a": image.requires_grad_()}])
+    page = np.asarray(previews.sheet([{"a": image.requires_grad_()}]))
+    times = SMALLEST // 2
+    drawn = page[-MARGIN - 2 * times : -MARGIN : times, MARGIN : MARGIN + 2 * times : times, 0]
+    assert drawn.tolist() == [[0, 255], [0, 255]]
 
 
 def test_nothing_to_draw_is_an_error():
