@@ -9,6 +9,8 @@ from i2i.networks.multiscale import MultiScaleDiscriminator
 from i2i.networks.padding import Pad, pad
 from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
 from i2i.networks.pool import ImagePool
+from i2i.networks.recognise import Recognised, recognise
+from i2i.networks.reference import from_reference, to_reference
 from i2i.networks.resnet import ResidualBlock, ResNetGenerator
 from i2i.networks.unet import UNet
 
@@ -19,12 +21,16 @@ __all__ = [
     "Pad",
     "PatchDiscriminator",
     "PixelDiscriminator",
+    "Recognised",
     "ResNetGenerator",
     "ResidualBlock",
     "UNet",
+    "from_reference",
     "initialise",
     "normalisation",
     "pad",
+    "recognise",
     "stage",
+    "to_reference",
     "upsampling",
 ]

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2i.networks.padding import Pad
+from i2i.networks.padding import Pad, pad
 from i2i.options import nearest
 
 NORMS = ("instance", "batch", "none")
-UPSAMPLINGS = ("transposed", "resize")
+UPSAMPLINGS = ("transposed", "resize", "blur")
 
 
 def stage(**layers: nn.Module | None) -> nn.Sequential:
@@ -39,6 +39,24 @@ class InstanceNorm(nn.Module):
         return torch.cat(normed) if len(normed) > 1 else normed[0]
 
 
+class BlurDown(nn.Module):
+    """Halve (N, C, H, W): blur by [1, 2, 1] both ways, mirrored at borders, then keep every second pixel.
+
+    Zhang, "Making Convolutional Networks Shift-Invariant Again", 2019, arXiv:1904.11486. Averaging two neighbours twice
+    is that blur; an odd side is rounded up.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.avg_pool2d(F.avg_pool2d(pad(images, 1), 2, stride=1), 2)
+
+
+class BlurUp(nn.Module):
+    """Double (N, C, H, W): a blur by [1, 3, 3, 1] between the pixels, repeated at borders, which is bilinear."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
+
+
 def normalisation(kind: str, channels: int) -> nn.Module | None:
     """Make a norm layer: `instance` (no parameters, no running statistics), `batch`, or None for `none`.
 
@@ -56,8 +74,8 @@ def normalisation(kind: str, channels: int) -> nn.Module | None:
 def upsampling(in_channels: int, out_channels: int, kind: str, size: int, bias: bool) -> dict[str, nn.Module]:
     """Make the layers that double the sides, for `stage`.
 
-    `transposed` is a transposed convolution of `size` 3 or 4; `resize` repeats pixels, then convolves 3x3, which cannot
-    draw a checkerboard. Raises LookupError for another kind.
+    `transposed` is a transposed convolution of `size` 3 or 4. The others cannot draw a checkerboard: `resize` repeats
+    pixels, then convolves 3x3; `blur` blurs between them before it does (CUT). Raises LookupError for another kind.
     """
     if kind == "transposed":
         output_padding = size % 2  # an odd kernel alone would give 2H - 1
@@ -65,4 +83,6 @@ def upsampling(in_channels: int, out_channels: int, kind: str, size: int, bias: 
     if kind == "resize":
         conv = nn.Conv2d(in_channels, out_channels, 3, bias=bias)
         return {"resize": nn.Upsample(scale_factor=2, mode="nearest"), "pad": Pad(1), "conv": conv}
+    if kind == "blur":
+        return {"blur": BlurUp(), "conv": nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)}
     raise LookupError(f'there is no up-sampling "{kind}"{nearest(kind, UPSAMPLINGS)}; choose {", ".join(UPSAMPLINGS)}')

@@ -5,14 +5,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from i2i.networks.initialisation import initialise
-from i2i.networks.layers import normalisation, stage
+from i2i.networks.layers import BlurDown, normalisation, stage
 
 
 class PatchDiscriminator(nn.Module):
     """Judge patches of (N, in, H, W): logits (N, 1, h, w), real where positive.
 
     `layers` convolutions halve the sides; their number sets the patch: 16, 34, 70, 142, 286 pixels for 1 to 5. With
-    `padding` 2, `bias` True and `max_width` 512 it is one scale of pix2pixHD's. `min_size` is the smallest side.
+    `padding` 2, `bias` True and `max_width` 512 it is one scale of pix2pixHD's; with `antialias`, which blurs before
+    halving, it is CUT's. `min_size` is the smallest side.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class PatchDiscriminator(nn.Module):
         padding: int = 1,
         bias: bool | None = None,
         max_width: int | None = None,
+        antialias: bool = False,
     ) -> None:
         super().__init__()
         if layers < 1:
@@ -33,14 +35,15 @@ class PatchDiscriminator(nn.Module):
             bias = norm == "instance"  # as the reference: useless before a norm, but in its checkpoints
         widths = [min(width * min(2**level, 8), max_width or width * 8) for level in range(layers + 1)]
         strides = [2] * layers + [1]
-        self.min_size = _min_size(strides, padding, one_pixel=norm != "instance")
+        self.min_size = _min_size(strides, padding, one_pixel=norm != "instance", antialias=antialias)
 
         self.layers = nn.ModuleList()
         for level, channels in enumerate(widths):
             before = widths[level - 1] if level else in_channels
-            conv = nn.Conv2d(before, channels, 4, strides[level], padding, bias=bias or level == 0)
+            blur = BlurDown() if antialias and strides[level] == 2 else None
+            conv = nn.Conv2d(before, channels, 4, 1 if blur else strides[level], padding, bias=bias or level == 0)
             norm_layer = normalisation(norm, channels) if level else None
-            self.layers.append(stage(conv=conv, norm=norm_layer, act=nn.LeakyReLU(0.2, inplace=True)))
+            self.layers.append(stage(conv=conv, norm=norm_layer, act=nn.LeakyReLU(0.2, inplace=True), blur=blur))
         self.layers.append(stage(conv=nn.Conv2d(widths[-1], 1, 4, 1, padding)))
         initialise(self)
 
@@ -76,14 +79,16 @@ class PixelDiscriminator(nn.Module):
         return self.layers(images)
 
 
-def _min_size(strides: list[int], padding: int, one_pixel: bool) -> int:
-    """Find the smallest side whose maps suffice: 1 pixel for logits, more where an instance norm stands."""
+def _min_size(strides: list[int], padding: int, one_pixel: bool, antialias: bool) -> int:
+    """Find the smallest side whose maps suffice: 1 pixel for logits, more where an instance norm or a blur stands."""
 
     def fits(side: int) -> bool:
         for level, stride in enumerate(strides):
-            side = (side + 2 * padding - 4) // stride + 1
-            if side < 1 or (level and side < 2 and not one_pixel):
+            blurred = antialias and stride == 2
+            side = (side + 2 * padding - 4) // (1 if blurred else stride) + 1
+            if side < 1 or (side < 2 and (blurred or (level and not one_pixel))):
                 return False
+            side = -(-side // 2) if blurred else side
         return side + 2 * padding - 4 + 1 >= 1
 
     return next(side for side in range(1, 2 ** (len(strides) + 4)) if fits(side))

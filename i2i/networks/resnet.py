@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from i2i.networks.initialisation import initialise
-from i2i.networks.layers import normalisation, stage, upsampling
+from i2i.networks.layers import BlurDown, normalisation, stage, upsampling
 from i2i.networks.padding import Pad, check_padding
 
 
@@ -34,7 +34,8 @@ class ResNetGenerator(nn.Module):
     """Translate (N, in, H, W) to (N, out, H, W) in [-1, 1]: halve, `blocks` residual blocks, double again.
 
     `padding` (reflect, replicate, zeros) is that of the residual blocks; the outer 7x7 convolutions always reflect, as
-    in the reference. `dropout` is the share dropped in each block (0.5 there). Sides should be multiples of
+    in the reference. `dropout` is the share dropped in each block (0.5 there). `antialias` blurs before halving; with
+    `upsample="blur"` it is the generator of CUT (Park et al., 2020, arXiv:2007.15651). Sides should be multiples of
     `size_multiple`; others come out rounded up to one.
     """
 
@@ -49,6 +50,7 @@ class ResNetGenerator(nn.Module):
         padding: str = "reflect",
         upsample: str = "transposed",
         downs: int = 2,
+        antialias: bool = False,
     ) -> None:
         super().__init__()
         self.size_multiple = 2**downs
@@ -63,8 +65,9 @@ class ResNetGenerator(nn.Module):
         )
         self.down = nn.Sequential()
         for channels in (width * 2**level for level in range(downs)):
-            conv = nn.Conv2d(channels, channels * 2, 3, stride=2, padding=1, bias=bias)
-            self.down.append(stage(conv=conv, norm=normalisation(norm, channels * 2), act=nn.ReLU(inplace=True)))
+            conv = nn.Conv2d(channels, channels * 2, 3, stride=1 if antialias else 2, padding=1, bias=bias)
+            layers = {"conv": conv, "norm": normalisation(norm, channels * 2), "act": nn.ReLU(inplace=True)}
+            self.down.append(stage(**layers, blur=BlurDown() if antialias else None))
         bottom = width * 2**downs
         self.blocks = nn.Sequential(*(ResidualBlock(bottom, norm, dropout, padding) for _ in range(blocks)))
         self.up = nn.Sequential()

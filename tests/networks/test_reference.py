@@ -11,6 +11,16 @@ from i2i.networks.reference import from_reference, layer_names, to_reference
 
 def build(config):
     norm = config["norm"].split()[0]
+    if config.get("antialias") and "ngf" in config:
+        return networks.ResNetGenerator(
+            config["input_nc"],
+            config["output_nc"],
+            config["ngf"],
+            config["n_blocks"],
+            norm,
+            upsample="blur",
+            antialias=True,
+        )
     if "netG" in config and config["netG"].startswith("resnet"):
         blocks = int(config["netG"].removeprefix("resnet_").removesuffix("blocks"))
         return networks.ResNetGenerator(
@@ -32,7 +42,9 @@ def build(config):
             norm=norm,
             features=config["getIntermFeat"],
         )
-    return networks.PatchDiscriminator(config["input_nc"], config["ndf"], config["n_layers"], norm)
+    return networks.PatchDiscriminator(
+        config["input_nc"], config["ndf"], config["n_layers"], norm, antialias=config.get("antialias", False)
+    )
 
 
 def flatten(output):
@@ -51,6 +63,8 @@ NAMES = [
     "pixel_d_batch",
     "pix2pixhd_multiscale_d",
     "pix2pixhd_multiscale_d_plain",
+    "cut_resnet_9blocks",
+    "cut_patchgan_basic",
 ]
 
 
@@ -123,7 +137,9 @@ def test_key_layouts_that_no_fixture_has():
 def test_networks_without_a_counterpart_are_refused():
     with torch.device("meta"):
         net = networks.UNet(3, 3, depth=5, upsample="resize")
-    with pytest.raises(ValueError, match="this network resizes"):
+    with pytest.raises(
+        ValueError, match="up-sample by transposed convolution only; weights of this network have no place"
+    ):
         to_reference(net)
     with pytest.raises(ValueError, match="no counterpart of Linear"):
         to_reference(torch.nn.Linear(1, 1))
