@@ -312,7 +312,7 @@ def test_waiting_for_another_process_is_said(site: Path) -> None:
 def test_a_given_folder_must_hold_something(site: Path, tmp_path: Path) -> None:
     (tmp_path / "given" / "empty").mkdir(parents=True)
     (tmp_path / "given" / "gone.png").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="the folder .*given holds no files"):
+    with pytest.raises(ValueError, match=r"the folder .*given holds no files"):
         supply.take(a_card(site), tmp_path / "given", said.append)
     assert leftovers() == set()
 

@@ -105,7 +105,7 @@ class Pictures:
         place = places.cache() / "decoded"
         folder = place / self._key()
         needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
-        mine = {pictures.folder for pictures in _LIVE}
+        mine = {pictures.folder for pictures in _LIVE if pictures.folder is not None}
         try:
             place.mkdir(parents=True, exist_ok=True)
             others = {path: _bytes(path) for path in place.iterdir() if path.is_dir() and path != folder}
