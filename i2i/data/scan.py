@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from i2i import places
-from i2i.data import idx
+from i2i.data import idx, labels
 from i2i.options import nearest, read_toml
 
 DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
 CONFIG = "dataset.toml"
-_KEYS = ("card", "name", "kind", "domains", "range", "labels", "licence", "license", "authors", "source", "summary")
+_KEYS = (
+    *("card", "name", "kind", "domains", "range", "labels", "map_labels"),
+    *("licence", "license", "authors", "source", "summary"),
+)
 _VERSION = 1  # of the remembered results
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,19 @@ class Tree:
     documents: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)  # dataset.toml
-    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # tables that were read already
+    memory: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # see `once`
 
     @property
     def name(self) -> str:
         """The folder's own name."""
         return self.root.name
+
+    def once(self, key: str, make: Callable[[Tree], T]) -> T:
+        """What `make` makes of this tree, made only the first time that `key` is asked for."""
+        if key not in self.memory:
+            self.memory[key] = make(self)
+        found: T = self.memory[key]
+        return found
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -118,11 +130,18 @@ def _walk(root: Path) -> Iterable[str]:
             continue
         for entry in found:
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 if not _hidden(entry.name):
                     stack.append((name, above | {identity}))
             else:
                 yield name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _hidden(name: str) -> bool:
@@ -167,6 +186,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         elif key == "labels":
             if type(value) is not int or value < 1:
                 raise ValueError(f"{path}: labels is {value!r}; give how many there are, as labels = 35")
+        elif key == labels.KEY:
+            labels.check(path, value)
         elif not isinstance(value, (str, list)):
             raise ValueError(f"{path}: {key} is {value!r}; give text")
     return config
@@ -226,6 +247,8 @@ def inspect(path: Path) -> Info:
     from i2i import images
 
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return Info(problem="is a pipe, a socket or a device")
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             if file.tell() == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,16 @@ def test_a_wrong_dataset_toml_is_refused(tmp_path: Path, draw, text: str, error:
     (tmp_path / "dataset.toml").write_text(text)
     with pytest.raises((ValueError, LookupError), match=error.replace("[", r"\[")):
         scan(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "good.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    tree = scan(tmp_path)
+    assert tree.usable == {"good.png"}
+    assert tree.pictures["pipe.png"].problem == "is a pipe, a socket or a device"
+    assert tree.pictures["loop.png"].problem.startswith("cannot be opened: ")
+    assert tree.documents == ("loop",)
