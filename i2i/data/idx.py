@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import re
+import zlib
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,23 +36,32 @@ def parts(name: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=8)
-def read(path: Path) -> np.ndarray:
-    """Read an IDX file of bytes: images (N, H, W) or labels (N,), uint8.
+def read(path: Path, axes: int) -> np.ndarray:
+    """Read an IDX file of bytes: images (N, H, W) are 3 axes, labels (N,) are 1; uint8.
 
-    Raises ValueError when the file is cut or is not IDX.
+    Raises ValueError when the file is cut, is not IDX or has other axes.
     """
     import numpy as np
 
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             magic = file.read(4)
-            if len(magic) != 4 or magic[:3] != b"\0\0\x08" or not 1 <= magic[3] <= 3:
+            if len(magic) != 4 or magic[:3] != b"\0\0\x08":
                 raise ValueError(f"{path} is not an IDX file of bytes; download it again")
-            shape = tuple(int(n) for n in np.frombuffer(file.read(4 * magic[3]), ">u4"))
-            size = int(np.prod(shape, dtype=np.int64)) if len(shape) == magic[3] else -1
-            data = file.read(size) if 0 < size <= _LIMIT else b""
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+            if magic[3] != axes:
+                raise ValueError(f"{path} holds {magic[3]} axes instead of {axes}; download it again")
+            header = file.read(4 * magic[3])
+            if len(header) != 4 * magic[3]:
+                raise EOFError("it ends in its header")
+            shape = tuple(int(n) for n in np.frombuffer(header, ">u4"))
+            size = math.prod(shape)
+            data = file.read(size) if size <= _LIMIT else b""
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged ({error}); download it again") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be opened: {error.strerror or error}") from None
+    if not size:
+        raise ValueError(f"{path} is empty: it declares {' x '.join(map(str, shape))} values")
     if len(data) != size:
         raise ValueError(f"{path} holds {len(data)} bytes of the {size} it declares; download it again")
     return np.frombuffer(data, np.uint8).reshape(shape)
@@ -61,11 +72,9 @@ def describe(root: Path, name: str) -> dict[str, dict[str, Any]]:
     if not is_array(name) or parts(name)[1] != "images":
         return {}
     try:
-        pictures = read(root / name)
+        pictures = read(root / name, 3)
     except ValueError as error:
         return {f"{name}/00000": {"problem": str(error).removeprefix(f"{root / name} ")}}
-    if pictures.ndim != 3:
-        return {f"{name}/00000": {"problem": f"holds {pictures.ndim} axes where pictures have 3"}}
     height, width = pictures.shape[1:]
     about = {"width": width, "height": height, "channels": 1, "mode": "L", "depth": 8}
     return {
@@ -77,4 +86,4 @@ def describe(root: Path, name: str) -> dict[str, dict[str, Any]]:
 def picture(root: Path, name: str) -> np.ndarray:
     """Read the picture `FILE/00017` as (H, W, 1) uint8."""
     file, _, index = name.rpartition("/")
-    return read(root / file)[int(index)][:, :, None]
+    return read(root / file, 3)[int(index)][:, :, None]

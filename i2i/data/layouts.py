@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from i2i.data import idx
@@ -52,10 +51,11 @@ class Found:
     items: tuple[Item, ...]
     domains: tuple[str, ...] = ()  # domains, (source, target), classes or attributes
     missing: tuple[str, ...] = ()  # pictures without a partner, rows without a picture
-    outside: tuple[str, ...] = field(default=())  # pictures that are no part of it
+    outside: tuple[str, ...] = ()  # pictures that are no part of it
 
 
 Layout = Callable[[Tree], Found | None]
+Side = dict[tuple[str, str], str]  # the pictures of one side of pairs by split and stem
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,14 @@ class Place:
     rest: str  # below the group, without suffix
 
 
-@lru_cache(maxsize=4)
-def _places(names: tuple[str, ...]) -> tuple[Place, ...]:
-    prefix = common_folder(names)
-    return tuple(_place(name, name[len(prefix) :]) for name in names)
-
-
 def places(tree: Tree) -> tuple[Place, ...]:
     """Where every picture file lies, below the folder that all of them share."""
-    return _places(tree.files)
+    return tree.once("places", _places)
+
+
+def _places(tree: Tree) -> tuple[Place, ...]:
+    prefix = common_folder(tree.files)
+    return tuple(_place(name, name[len(prefix) :]) for name in tree.files)
 
 
 def common_folder(names: Iterable[str]) -> str:
@@ -114,30 +113,30 @@ def _groups(tree: Tree) -> dict[str, list[Place]]:
 
 def label_maps(tree: Tree) -> Found | None:
     """train_img + train_label, with train_inst and train_mask where there: photos with maps of labels."""
-    roles: dict[str, dict[tuple[str, str], str]] = {}
-    outside = []
+    roles: dict[str, Side] = {}
+    members, outside = [], []
     for place in places(tree):
         word = place.group.lower()
         for role, words in (("target", IMAGES), ("label", LABELS), ("instance", INSTANCES), ("mask", MASKS)):
             if word in words:
-                roles.setdefault(role, {})[place.split, place.rest] = place.name
+                roles.setdefault(role, {}).setdefault((place.split, place.rest), place.name)
+                members.append(place.name)
                 break
         else:
             outside.append(place.name)
     if "target" not in roles or "label" not in roles:
         return None
-    items, missing = _join(roles)
-    return (
-        Found("paired", "photos with label maps", items, ("label", "photo"), missing, tuple(outside)) if items else None
-    )
+    items, missing = _join(roles, members)
+    layout, names = "photos with label maps", ("label", "photo")
+    return Found("paired", layout, items, names, missing, tuple(outside)) if items else None
 
 
-def _join(roles: dict[str, dict[tuple[str, str], str]]) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """Join what has the same split and stem in every role; the rest lacks a partner."""
+def _join(roles: dict[str, Side], names: Iterable[str]) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Join what has the same split and stem in every role; the rest of `names` lacks a partner."""
     everywhere = set.intersection(*(set(files) for files in roles.values()))
     items = tuple(Item({role: files[key] for role, files in roles.items()}, key[0]) for key in sorted(everywhere))
-    missing = sorted(name for files in roles.values() for key, name in files.items() if key not in everywhere)
-    return items, tuple(missing)
+    joined = {name for item in items for name in item.files.values()}
+    return items, tuple(name for name in names if name not in joined)
 
 
 def equal_stems(tree: Tree) -> Found | None:
@@ -156,15 +155,15 @@ def equal_stems(tree: Tree) -> Found | None:
         return None
     if masks:
         roles["mask"] = _by_stem(groups[masks[0]], masks[0])
-    items, missing = _join(roles)
+    items, missing = _join(roles, tree.files)
     names = domain_names(tree, sides[0], sides[1]) if {*sides} == {"A", "B"} else (sides[0], sides[1])
     return Found("paired", f"two folders with equal names, {sides[0]} and {sides[1]}", items, names, missing)
 
 
-def _by_stem(group: list[Place], side: str) -> dict[tuple[str, str], str]:
-    """Pictures by split and stem; a stem that ends with its folder's name (1_A in A) loses it."""
+def _by_stem(group: list[Place], side: str) -> Side:
+    """Pictures by split and stem; a stem that ends with its folder's name (1_A in A) loses it, the first one wins."""
     ending = re.compile(rf"[_-]{re.escape(side)}$", re.IGNORECASE)
-    return {(place.split, ending.sub("", place.rest)): place.name for place in group}
+    return {(place.split, ending.sub("", place.rest)): place.name for place in reversed(group)}
 
 
 def _same_shapes(tree: Tree, pairs: list[tuple[str, str]]) -> bool:
@@ -246,7 +245,7 @@ def idx_files(tree: Tree) -> Found | None:
         file, _, number = name.rpartition("/")
         split = idx.parts(file)[0]
         path = labels.get(str(PurePosixPath(file).parent / split))
-        values = idx.read(path) if path else ()
+        values = idx.read(path, 1) if path else ()
         if int(number) >= len(values):
             missing.append(name)
             continue
@@ -272,9 +271,9 @@ def hr_folders(tree: Tree) -> Found | None:
             items.append(Item({"image": name}, SPLIT_WORDS.get(above.lower(), above)))
         else:
             outside.append(name)
-    if not items or (len({item.split for item in items}) > 1 and not any(item.split == "train" for item in items)):
-        return None
-    return Found("images", "folders named HR", tuple(items), outside=tuple(outside))
+    if not {"", "train"} & {item.split for item in items}:  # then sets with names of their own are to train on
+        items = [item if item.split in SPLIT_WORDS else replace(item, split="") for item in items]
+    return Found("images", "folders named HR", tuple(items), outside=tuple(outside)) if items else None
 
 
 def photos_of_label_maps(tree: Tree) -> Found | None:

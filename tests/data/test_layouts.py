@@ -169,3 +169,31 @@ def test_dataset_toml_may_say_the_kind(tmp_path: Path, draw) -> None:
     fill(draw, tmp_path, "rain shine snow")
     (tmp_path / "dataset.toml").write_text('kind = "unpaired"')
     assert kinds_of(scan(tmp_path))[0] == "unpaired"
+
+
+def test_of_two_pictures_with_one_stem_the_second_has_no_partner(tmp_path: Path, draw) -> None:
+    for name in ("in/1.jpg", "in/1.png", "in/2.png", "out/1.png", "out/2.png"):
+        draw(tmp_path / name)
+    result = found(tmp_path, "paired")
+    assert [item.files["source"] for item in result.items] == ["in/1.jpg", "in/2.png"]
+    assert result.missing == ("in/1.png",)
+    for name in ("img/1.jpg", "img/1.png", "label/1.png"):
+        draw(tmp_path / "maps" / name, channels=1)
+    maps = found(tmp_path / "maps", "paired")
+    assert [item.files["target"] for item in maps.items] == ["img/1.jpg"]
+    assert maps.missing == ("img/1.png",)
+
+
+@pytest.mark.parametrize(
+    ("folders", "splits"),
+    [
+        ("set/HR", {""}),
+        ("Set5/HR Set14/HR", {""}),
+        ("Set5/HR val/HR", {"", "val"}),
+        ("train/HR Set5/HR", {"train", "Set5"}),
+    ],
+)
+def test_hr_folders_without_a_train_split_are_to_train_on(tmp_path: Path, draw, folders: str, splits: set[str]) -> None:
+    fill(draw, tmp_path, folders)
+    draw(tmp_path / folders.split("/")[0] / "LR" / "small.png")
+    assert {item.split for item in found(tmp_path, "images").items} == splits
