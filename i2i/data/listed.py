@@ -17,13 +17,11 @@ _TRUE, _FALSE = {"1", "true", "yes", "1.0"}, {"0", "-1", "false", "no", "0.0", "
 
 def _tables(tree: Tree) -> list[tables.Table]:
     """Every table of pictures in the tree, read once."""
-    if "tables" not in tree.memory:
-        tree.memory["tables"] = _read_tables(tree)
-    return tree.memory["tables"]  # type: ignore[no-any-return]
+    return tree.once("tables", _read_tables)
 
 
 def _read_tables(tree: Tree) -> list[tables.Table]:
-    found = []
+    found: dict[object, list[tables.Table]] = {}
     for document in tree.documents:
         try:
             table = tables.read(tree, document)
@@ -32,8 +30,8 @@ def _read_tables(tree: Tree) -> list[tables.Table]:
                 raise
             continue
         if table is not None:
-            found.append(table)
-    return found
+            found.setdefault((PurePosixPath(document).name, frozenset(table.columns)), []).append(table)
+    return [tables.join(parts) for parts in found.values()]
 
 
 def _column(table: tables.Table, names: tuple[str, ...]) -> str | None:
@@ -48,9 +46,11 @@ def _found(tree: Tree, kind: str, layout: str, items: list[Item], domains: tuple
 
 
 def _splits(tree: Tree, rows: list[tables.Row]) -> dict[str, str]:
-    """The split of each row's picture: the one the row names, else the one it lies in."""
+    """The split of each row's picture: the one that a row names, in whichever table, else the one it lies in."""
     lies = {place.name: place.split for place in places(tree)}
-    return {row.file: tables.split_of(row) or lies[row.file] for row in rows}
+    everything = [*rows, *(row for table in _tables(tree) for row in table.rows)]
+    named = {row.file: row.split for row in reversed(everything) if row.split}
+    return {row.file: named.get(row.file) or lies[row.file] for row in rows}
 
 
 def captions(tree: Tree) -> Found | None:
@@ -63,7 +63,7 @@ def captions(tree: Tree) -> Found | None:
         column = _column(table, CAPTIONS)
         if column is None:
             continue
-        documents.append(table.document)
+        documents.append(table.name)
         missing += table.missing
         rows += table.rows
         for row in table.rows:
@@ -82,18 +82,18 @@ def captions(tree: Tree) -> Found | None:
 
 def pairs(tree: Tree) -> Found | None:
     """A table with columns source and target (or input and output)."""
-    finder = tables.Finder(tree)
+    finder = tree.once("finder", tables.Finder)
     items: list[Item] = []
     missing: list[str] = []
     names: tuple[str, str] = ("source", "target")
     for table in _tables(tree):
         target = _column(table, tables.TARGET_COLUMNS)
-        if target is None or not any(finder.find(row.values.get(target), table.document) for row in table.rows):
+        if target is None or not any(finder.find(row.values.get(target), row.document) for row in table.rows):
             continue
         splits = _splits(tree, list(table.rows))
         missing += table.missing
         for row in table.rows:
-            partner = finder.find(row.values.get(target), table.document)
+            partner = finder.find(row.values.get(target), row.document)
             if partner is None:
                 missing.append(str(row.values.get(target)))
             else:
@@ -108,15 +108,13 @@ def classes(tree: Tree) -> Found | None:
         if column is not None and not isinstance(table.rows[0].values.get(column), list):
             return _classes(tree, table, column)
         if names := _attributes(table):
-            return _with_attributes(tree, table, names, f"attributes in {table.document}")
+            return _with_attributes(tree, table, names, f"attributes in {table.name}")
     return None
 
 
 def celeba(tree: Tree) -> Found | None:
     """CelebA: list_attr_celeba.txt, and list_eval_partition.txt where there."""
-    if "celeba" not in tree.memory:
-        tree.memory["celeba"] = tables.celeba(tree)
-    table = tree.memory["celeba"]
+    table = tables.celeba(tree)
     if table is None:
         return None
     return _with_attributes(tree, table, tuple(c for c in table.columns if c != "split"), "CelebA's attribute list")
@@ -125,10 +123,10 @@ def celeba(tree: Tree) -> Found | None:
 def listed_pictures(tree: Tree) -> Found | None:
     """Pictures that a table divides into train and test."""
     for table in _tables(tree):
-        splits = {row.file: tables.split_of(row) for row in table.rows}
-        if any(splits.values()):
+        if any(row.split for row in table.rows):
+            splits = _splits(tree, list(table.rows))
             items = [Item({"image": file}, split) for file, split in sorted(splits.items())]
-            return _found(tree, "images", f"pictures listed in {table.document}", items, (), list(table.missing))
+            return _found(tree, "images", f"pictures listed in {table.name}", items, (), list(table.missing))
     return None
 
 
@@ -137,10 +135,10 @@ def _classes(tree: Tree, table: tables.Table, column: str) -> Found | None:
         row.file: str(row.values.get(column)).strip() for row in table.rows if row.values.get(column) not in (None, "")
     }
     names = sorted(set(said.values()), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name))
-    splits = _splits(tree, list(table.rows))
-    items = [Item({"image": file}, splits[file], name, names.index(name)) for file, name in sorted(said.items())]
+    splits, numbers = _splits(tree, list(table.rows)), {name: number for number, name in enumerate(names)}
+    items = [Item({"image": file}, splits[file], name, numbers[name]) for file, name in sorted(said.items())]
     missing = list(table.missing) + [f"{row.file} (no {column})" for row in table.rows if row.file not in said]
-    return _found(tree, "labelled", f"classes in {table.document}", items, tuple(names), missing) if items else None
+    return _found(tree, "labelled", f"classes in {table.name}", items, tuple(names), missing) if items else None
 
 
 def _binary(value: Any) -> int | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from dataclasses import dataclass, field
+import posixpath
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,22 @@ if TYPE_CHECKING:
     from i2i.data.scan import Tree
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path", "img", "image_id", "name", "picture")
+SOURCE_COLUMNS = ("source", "input", "conditioning_image", "original_image", "a")
+TARGET_COLUMNS = ("target", "output", "ground_truth", "edited_image", "b")
 SPLIT_COLUMNS = ("split", "partition", "subset", "set")
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 _CELEBA = "list_attr_celeba"
 _CELEBA_SPLITS = "list_eval_partition"
+_CELEBA_NUMBERS = {"0": "train", "1": "val", "2": "test"}
 
 
 @dataclass(frozen=True)
@@ -23,16 +38,31 @@ class Row:
 
     file: str
     values: dict[str, Any]
+    split: str  # that it names: train, val, test, or empty
+    document: str  # that it stands in
 
 
 @dataclass(frozen=True)
 class Table:
     """A table's file, its rows whose pictures exist, and the names it has that no picture answers to."""
 
-    document: str
+    name: str  # in words, where it lies in several files
     rows: tuple[Row, ...]
     missing: tuple[str, ...] = ()
-    columns: tuple[str, ...] = field(default=())  # other than the picture's
+    columns: tuple[str, ...] = ()  # other than the picture's
+
+
+def join(parts: list[Table]) -> Table:
+    """Several tables of the same columns as one: metadata.csv of train/ and of test/."""
+    if len(parts) == 1:
+        return parts[0]
+    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
+    return Table(
+        ", ".join(part.name for part in parts[:3]) + more,
+        tuple(row for part in parts for row in part.rows),
+        tuple(name for part in parts for name in part.missing),
+        parts[0].columns,
+    )
 
 
 class Finder:
@@ -50,13 +80,11 @@ class Finder:
         """The picture that a cell of `document` names, or None."""
         if not isinstance(name, (str, int)) or isinstance(name, bool) or not str(name).strip():
             return None
-        wanted = PurePosixPath(str(name).strip().replace("\\", "/"))
-        if wanted.is_absolute() or ".." in wanted.parts:
-            return None
-        for candidate in (str(PurePosixPath(document).parent / wanted), str(wanted)):
-            if candidate in self.known:
+        wanted = str(name).strip().replace("\\", "/")
+        for folder in (posixpath.dirname(document), ""):
+            if (candidate := posixpath.normpath(posixpath.join(folder, wanted))) in self.known:
                 return candidate
-        return self.by_name.get(wanted.name) if len(wanted.parts) == 1 else None
+        return self.by_name.get(wanted) if "/" not in wanted else None
 
 
 def read(tree: Tree, document: str) -> Table | None:
@@ -76,20 +104,27 @@ def read(tree: Tree, document: str) -> Table | None:
 
 
 def _table(tree: Tree, document: str, records: list[dict[str, Any]]) -> Table | None:
-    finder = Finder(tree)
+    finder = tree.once("finder", Finder)
     column = _file_column(records, finder, document)
     if column is None:
         return None
+    columns = tuple(dict.fromkeys(key for record in records for key in record if key != column))
+    of_splits = [key for key in columns if key.lower() in SPLIT_COLUMNS]
     rows, missing = [], []
     for record in records:
-        file = finder.find(record.get(column), document)
-        values = {key: value for key, value in record.items() if key != column}
-        if file is None:
-            missing.append(str(record.get(column)))
+        cell = record.pop(column, None)
+        if (file := finder.find(cell, document)) is None:
+            missing.append(str(cell))
         else:
-            rows.append(Row(file, values))
-    columns = tuple(dict.fromkeys(key for record in records for key in record if key != column))
+            split = next((word for key in of_splits if (word := _split(key, record.get(key)))), "")
+            rows.append(Row(file, record, split, document))
     return Table(document, tuple(rows), tuple(missing), columns)
+
+
+def _split(column: str, cell: Any) -> str:
+    """The split that a cell names: train, val, test, or empty."""
+    word = str(cell).strip().lower()
+    return SPLIT_WORDS.get(word, "") or (_CELEBA_NUMBERS.get(word, "") if column.lower() == "partition" else "")
 
 
 def _file_column(records: list[dict[str, Any]], finder: Finder, document: str) -> str | None:
@@ -102,18 +137,14 @@ def _file_column(records: list[dict[str, Any]], finder: Finder, document: str) -
     return None
 
 
-SOURCE_COLUMNS = ("source", "input", "conditioning_image", "original_image", "a")
-TARGET_COLUMNS = ("target", "output", "ground_truth", "edited_image", "b")
-
-
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     records = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(_text(path).split("\n"), 1):  # a caption may hold other line separators
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}, is not JSON: {error}") from None
         if not isinstance(record, dict):
             raise ValueError(f"{path}, line {number}, is not an object; give one object a line, with a file_name in it")
@@ -122,15 +153,19 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _csv(path: Path, delimiter: str) -> list[dict[str, Any]]:
-    lines = _text(path).splitlines()
-    if lines and delimiter == "," and lines[0].count(";") > lines[0].count(","):
+    text = _text(path)
+    first = text.partition("\n")[0]
+    if delimiter == "," and first.count(";") > first.count(","):
         delimiter = ";"
     try:
-        reader = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+        reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
         records = []
         for record in reader:
             if None in record:
-                raise ValueError(f"{path}, line {reader.line_num}, has more cells than the first line has columns")
+                raise ValueError(
+                    f"{path}, line {reader.line_num}, has more cells than the first line has columns; "
+                    "put cells that hold a comma into quotes"
+                )
             records.append({key.strip(): value for key, value in record.items() if key and value is not None})
     except csv.Error as error:
         raise ValueError(f"{path} is not a table: {error}") from None
@@ -157,8 +192,7 @@ def celeba(tree: Tree) -> Table | None:
     splits = {}
     if listing := documents.get(_CELEBA_SPLITS):
         pairs = (line.split() for line in _text(tree.root / listing).splitlines())
-        numbers = {"0": "train", "1": "val", "2": "test"}
-        splits = {pair[0]: numbers.get(pair[1], "") for pair in pairs if len(pair) == 2}
+        splits = {pair[0]: _CELEBA_NUMBERS.get(pair[1], "") for pair in pairs if len(pair) == 2}
     records = []
     for number, line in enumerate(lines[2:], 3):
         cells = line.split()
@@ -172,23 +206,3 @@ def celeba(tree: Tree) -> Table | None:
             record["split"] = splits[cells[0]]
         records.append(record)
     return _table(tree, document, records)
-
-
-def split_of(row: Row) -> str:
-    """The split a row names: train, val, test, or empty."""
-    for key, value in row.values.items():
-        if key.lower() in SPLIT_COLUMNS and isinstance(value, str):
-            return SPLIT_WORDS.get(value.strip().lower(), "")
-    return ""
-
-
-SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}

@@ -156,3 +156,76 @@ def test_a_split_in_the_table_holds_for_images_too(tmp_path: Path, draw) -> None
         draw(tmp_path / f"{name}.png")
     (tmp_path / "list.csv").write_text("file,split\na.png,train\nb.png,test\n")
     assert {item.key: item.split for item in found(tmp_path, "images").items} == {"a.png": "train", "b.png": "test"}
+
+
+@pytest.mark.parametrize(
+    ("start", "problem"),
+    [
+        (b"\0\0\x08\x03\0\0\0\x02\0\0", "is damaged (it ends in its header); download it again"),
+        (b"\0\0\x08\x01\0\0\0\x02ab", "holds 1 axes instead of 3; download it again"),
+        (b"\0\0\x08\x03" + struct.pack(">III", 2, 0, 5), "is empty: it declares 2 x 0 x 5 values"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, f"holds 0 bytes of the {(2**32 - 1) ** 3} it declares; download it again"),
+        (b"<html>", "is not an IDX file of bytes; download it again"),
+    ],
+)
+def test_what_is_wrong_with_an_idx_file_is_said(tmp_path: Path, start: bytes, problem: str) -> None:
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(start)
+    (info,) = scan(tmp_path).pictures.values()
+    assert info.problem == problem
+
+
+def test_labels_that_are_pictures_are_refused(tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 2)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x03" + struct.pack(">III", 1, 1, 2) + b"ab")
+    with pytest.raises(ValueError, match="train-labels-idx1-ubyte holds 3 axes instead of 1"):
+        detect(scan(tmp_path), "labelled")
+
+
+def test_tables_of_several_folders_are_one(tmp_path: Path, draw) -> None:
+    for split in ("test", "train"):
+        for name in "ab":
+            draw(tmp_path / split / f"{name}.png")
+        (tmp_path / split / "metadata.csv").write_text("file_name,label\na.png,cat\nb.png,dog\n")
+    result = found(tmp_path, "labelled")
+    assert result.layout == "classes in test/metadata.csv, train/metadata.csv"
+    assert [(item.key, item.split, item.label) for item in result.items] == [
+        ("test/a.png", "test", 0),
+        ("test/b.png", "test", 1),
+        ("train/a.png", "train", 0),
+        ("train/b.png", "train", 1),
+    ]
+    for split in ("test", "train"):
+        (tmp_path / split / "metadata.csv").write_text("source,target\na.png,b.png\n")
+    assert [item.files for item in found(tmp_path, "paired").items] == [
+        {"source": "test/a.png", "target": "test/b.png"},
+        {"source": "train/a.png", "target": "train/b.png"},
+    ]
+
+
+def test_a_split_may_stand_in_another_table(tmp_path: Path, draw) -> None:
+    for name in "abc":
+        draw(tmp_path / f"{name}.jpg")
+    (tmp_path / "list_attr_celeba.csv").write_text("image_id,Bald,Young\na.jpg,1,-1\nb.jpg,-1,1\nc.jpg,1,1\n")
+    (tmp_path / "list_eval_partition.csv").write_text("image_id,partition\na.jpg,0\nb.jpg,1\nc.jpg,2\n")
+    result = found(tmp_path, "labelled")
+    assert [(item.split, item.label) for item in result.items] == [("train", (1, 0)), ("val", (0, 1)), ("test", (1, 1))]
+
+
+def test_captions_hold_any_character(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "a.png")
+    captions = ["One\u2028line.", "Form\x0cfeed,\nand a new line."]
+    rows = [json.dumps({"file": "a.png", "caption": caption}, ensure_ascii=False) for caption in captions]
+    (tmp_path / "captions.jsonl").write_text("\r\n".join(rows), encoding="utf-8", newline="")
+    assert found(tmp_path, "captioned").items[0].captions == tuple(captions)
+    (tmp_path / "captions.jsonl").unlink()
+    quoted = "".join(f'a.png,"{caption}"\n' for caption in captions)
+    (tmp_path / "captions.csv").write_text(f"file,caption\n{quoted}", encoding="utf-8")
+    assert found(tmp_path, "captioned").items[0].captions == tuple(captions)
+
+
+def test_a_table_may_lead_to_the_folder_beside_its_own(tmp_path: Path, draw) -> None:
+    draw(tmp_path / "pictures" / "a.png")
+    draw(tmp_path / "pictures" / "b.png")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "captions.csv").write_text("file,caption\n../pictures/a.png,x\n./pictures/b.png,y\n")
+    assert [item.key for item in found(tmp_path, "captioned").items] == ["pictures/a.png", "pictures/b.png"]
