@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from i2i.data import layouts, listed
+from i2i.data import labels, layouts, listed
 from i2i.data.layouts import Found, Item, Layout
 from i2i.data.scan import Tree, count_pictures, scan
 
@@ -37,7 +37,11 @@ class OtherKind(ValueError):
 
 def detect(tree: Tree, kind: str) -> Found | None:
     """Understand a tree as the given kind, by the first of its layouts that fits."""
-    return next((found for layout in LAYOUTS.get(kind, ()) if (found := layout(tree)) is not None), None)
+
+    def first(tree: Tree) -> Found | None:
+        return next((found for layout in LAYOUTS.get(kind, ()) if (found := layout(tree)) is not None), None)
+
+    return tree.once(f"as {kind}", first)
 
 
 def kinds_of(tree: Tree) -> list[str]:
@@ -113,7 +117,10 @@ class Survey:
             content = {role: [name, self.tree.pictures[name].sha256] for role, name in item.files.items()}
             row = [content, item.split, item.domain, item.label, item.captions]
             digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
-        digest.update(json.dumps([self.found.kind, self.tree.config.get("range")]).encode())
+        settings = [self.found.kind, self.tree.config.get("range")]
+        if exchanged := labels.mapping(self.tree.config):
+            settings.append(sorted(exchanged.items()))
+        digest.update(json.dumps(settings).encode())
         return digest.hexdigest()
 
 
@@ -162,8 +169,8 @@ def _beside(root: Path) -> str:
         siblings = [path for path in sorted(root.parent.iterdir())[:200] if path.is_dir() and path != root]
     except OSError:
         return ""
-    siblings.sort(key=lambda path: -SequenceMatcher(None, root.name.lower(), path.name.lower()).ratio())
-    for path in siblings[:5]:
-        if (count := count_pictures(path, 20_000)) and SequenceMatcher(None, root.name, path.name).ratio() > 0.4:
+    alike = {path: SequenceMatcher(None, root.name.lower(), path.name.lower()).ratio() for path in siblings}
+    for path in sorted((path for path in siblings if alike[path] > 0.4), key=lambda path: -alike[path])[:5]:
+        if count := count_pictures(path, 20_000):
             return f" Did you mean {path} ({count:,} images)?"
     return ""
