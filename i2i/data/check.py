@@ -141,10 +141,11 @@ def _report(found: Survey, others: list[str]) -> Report:
 
 def _measure(report: Report, found: Survey) -> None:
     """Fill in what all pictures share; what keeps them from being trained on is a warning here."""
+    domains = {f"domain {name}": name for name in found.found.domains}  # a domain may be called mask
     roles: dict[str, list[str]] = defaultdict(list)
     for item in found.items:
         for role, name in item.files.items():
-            key = item.domain if found.found.kind == "unpaired" else role
+            key = f"domain {item.domain}" if found.found.kind == "unpaired" else role
             for part in ("source", "target") if key == "pair" else (key,):
                 roles[part].append(name)
     try:
@@ -152,7 +153,7 @@ def _measure(report: Report, found: Survey) -> None:
     except ValueError as error:
         report.warnings.append(f"This stops training: {error}")
         return
-    report.channels = values["channels"]
+    report.channels = {domains.get(key, key): count for key, count in values["channels"].items()}
     report.depth, report.value_range = values["depth"], list(values["value_range"])
     report.num_labels = values["num_labels"]
 
@@ -193,7 +194,7 @@ def _warnings(report: Report, found: Survey) -> list[str]:
             f"{_many(len(report.duplicates_across), 'picture is', 'pictures are')} both trained on and held back, "
             "which flatters every figure; remove one of each."
         )
-    for domain, count in report.counts.get("train", {}).items():
+    for domain, count in report.counts["train"].items():
         if count < FEW[report.kind]:
             of = f" of {domain}" if domain else ""
             warnings.append(
@@ -201,6 +202,8 @@ def _warnings(report: Report, found: Survey) -> list[str]:
                 "learnt by heart; add pictures, or start from a trained model with --init."
             )
             break
+    if untrained := sorted({item.domain for item in found.items} - report.counts["train"].keys()):
+        warnings.append(f"No picture of {_cut(untrained, 3)} is trained on; put some into train/.")
     if not report.held_back:
         warnings.append("Nothing can be held back, so nothing can be measured; add pictures.")
     if report.missing and report.kind == "paired":

@@ -101,3 +101,21 @@ def test_a_kind_can_be_asked_for(seasons: Path) -> None:
 def test_checking_needs_no_torch() -> None:
     code = "import i2i.data.check, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_domain_without_training_pictures_is_a_warning(seasons: Path) -> None:
+    for path in (seasons / "trainB").iterdir():
+        path.unlink()
+    report = check(seasons)
+    assert report.counts == {"train": {"summer": 3}, "test": {"summer": 2, "winter": 2}}
+    assert "Warning: No picture of winter is trained on; put some into train/." in report.text()
+
+
+def test_a_domain_may_be_called_like_a_role(tmp_path: Path, draw) -> None:
+    for index in range(5):
+        draw(tmp_path / "mask" / f"m{index}.png")
+        draw(tmp_path / "face" / f"f{index}.png", channels=1)
+    report = check(tmp_path, ("unpaired",))
+    assert report.channels == {"face": 1, "mask": 3}
+    assert (report.depth, report.num_labels) == (8, 0)
+    assert "stops training" not in report.text()
