@@ -1,58 +1,71 @@
-"""The script that benchmarks time i2i against computes what i2i computes."""
+"""The scripts that benchmarks time i2i against compute what i2i computes."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import random
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-import i2i
 from i2i.device import Engine, fuse
 from i2i.loop import run_step
+from i2i.model import mix
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-TERMS = {
-    "gan_A": "generators/gan_b",
-    "gan_B": "generators/gan_a",
-    "cycle_A": "generators/cycle_a",
-    "cycle_B": "generators/cycle_b",
-    "idt_A": "generators/identity_b",
-    "idt_B": "generators/identity_a",
-    "D_A": "discriminators/b",
-    "D_B": "discriminators/a",
-}
+NAMES = sorted(path.stem.removeprefix("row_") for path in FOLDER.glob("row_*.py"))
 
 
 @pytest.fixture
-def scripts(monkeypatch):
-    """The benchmarks' modules, which lie in no package."""
-    modules = {}
-    for name in ("reference_cyclegan", "common"):
-        spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-        modules[name] = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, modules[name])
-        spec.loader.exec_module(modules[name])
-    return modules
+def common(monkeypatch):
+    """The benchmarks' shared module; they lie in no package."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+    yield importlib.import_module("common")
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == FOLDER:
+            del sys.modules[name]
 
 
-def test_four_steps_are_equal(scripts):
+def double(batch):
+    return {k: v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for k, v in batch.items()}
+
+
+def test_every_reference_has_a_row(common):
+    assert {"cyclegan", "pix2pix"} <= set(NAMES)
+    assert common.rows() == NAMES == sorted(p.stem.removeprefix("reference_") for p in FOLDER.glob("reference_*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_references_stand_alone(name):
+    assert "i2i" not in (FOLDER / f"reference_{name}.py").read_text().partition('"""\n\nfrom')[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_are_equal(common, name):
+    row = common.find_row(name)
     torch.manual_seed(0)
     random.seed(0)
-    reference = scripts["reference_cyclegan"].CycleGAN(width=4, blocks=2)
-    model = scripts["common"].make_model(32, reference, width=4, blocks=2).double()
-    for net in (reference.G_A, reference.G_B, reference.D_A, reference.D_B):
-        net.double()
-    (phase,) = model.phases()
+    reference = row.reference(device="cpu", **row.small)
+    model = row.model(reference, row.small_size).double()
+    for net in vars(reference).values():
+        if isinstance(net, nn.Module):
+            net.double()
+    phase = model.phases()[row.phase]
+    model.phase = phase.name
     optimizers = model.optimizers(phase)
     fuse(optimizers)
-    for step in range(4):
-        batch = {key: torch.rand(1, 3, 32, 32, dtype=torch.float64) * 2 - 1 for key in "ab"}
-        theirs = reference.optimize(batch["a"], batch["b"])
-        ours = run_step(model, optimizers, batch, i2i.Progress(phase, step, 4, run_step=step), Engine(precision="fp64"))
-        assert ours.keys() == set(TERMS.values())
-        for name, value in theirs.items():
-            assert ours[TERMS[name]].item() == pytest.approx(value.item(), rel=1e-9), name
+    seen = set()
+    for step in range(max(4, row.steps + 1)):
+        batch = double(row.batch(row.small_size, row.small_batch, step))
+        torch.manual_seed(mix(0, step, 0))  # as run_step does: dropout draws the same
+        theirs = row.optimize(reference, batch, step)
+        ours = run_step(model, optimizers, batch, common.progress(step, phase), Engine(precision="fp64"))
+        assert ours.keys() == {row.terms[loss] for loss in theirs}
+        for loss, value in theirs.items():
+            assert ours[row.terms[loss]].item() == pytest.approx(value.item(), rel=1e-8), (step, loss)
+        seen |= theirs.keys()
+    assert seen == set(row.terms)
