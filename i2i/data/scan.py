@@ -15,15 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from i2i import places
-from i2i.data import idx, labels
-from i2i.options import nearest, read_toml
+from i2i.data import config, idx
+from i2i.options import nearest
 
 DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
-CONFIG = "dataset.toml"
-_KEYS = (
-    *("card", "name", "kind", "domains", "range", "labels", "map_labels"),
-    *("licence", "license", "authors", "source", "summary"),
-)
 _VERSION = 1  # of the remembered results
 T = TypeVar("T")
 
@@ -89,7 +84,7 @@ def scan(root: Path) -> Tree:
     infos = _inspect_all(root, pictures)
     for name in documents:
         infos |= {member: Info(**info) for member, info in idx.describe(root, name).items()}
-    return Tree(root, dict(sorted(infos.items())), tuple(documents), tuple(stray), _read_config(root / CONFIG))
+    return Tree(root, dict(sorted(infos.items())), tuple(documents), tuple(stray), config.read(root))
 
 
 def count_pictures(folder: Path, limit: int = 100_000) -> int:
@@ -166,31 +161,6 @@ def _sort(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
         else:
             stray.append(name)
     return pictures, documents, stray
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """Read dataset.toml; an absent one is an empty one."""
-    if not path.is_file():
-        return {}
-    config = read_toml(path)
-    for key, value in config.items():
-        if key not in _KEYS:
-            raise LookupError(f'{path}: unknown key "{key}"{nearest(key, _KEYS)}')
-        if key == "range":
-            numbers = isinstance(value, list) and all(type(v) in (int, float) for v in value)
-            if not numbers or len(value) != 2 or not value[0] < value[1]:
-                raise ValueError(f"{path}: range is {value!r}; give the lowest and highest value, as range = [0, 4095]")
-        elif key == "domains":
-            if not isinstance(value, list) or len(value) == 1 or not all(isinstance(v, str) and v for v in value):
-                raise ValueError(f'{path}: domains is {value!r}; give their names, as domains = ["summer", "winter"]')
-        elif key == "labels":
-            if type(value) is not int or value < 1:
-                raise ValueError(f"{path}: labels is {value!r}; give how many there are, as labels = 35")
-        elif key == labels.KEY:
-            labels.check(path, value)
-        elif not isinstance(value, (str, list)):
-            raise ValueError(f"{path}: {key} is {value!r}; give text")
-    return config
 
 
 def _inspect_all(root: Path, names: list[str]) -> dict[str, Info]:

@@ -113,24 +113,6 @@ def test_a_missing_folder_is_named_with_the_nearest(tmp_path: Path) -> None:
         scan(tmp_path / "winter.zip")
 
 
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("range = [4095, 0]", "give the lowest and highest value"),
-        ("range = 3", "give the lowest and highest value"),
-        ('domains = ["one"]', "give their names"),
-        ("labels = 0", "give how many there are"),
-        ("rnage = [0, 1]", 'unknown key "rnage"; did you mean "range"'),
-        ("range = [0,", "is not valid TOML"),
-    ],
-)
-def test_a_wrong_dataset_toml_is_refused(tmp_path: Path, draw, text: str, error: str) -> None:
-    draw(tmp_path / "a.png")
-    (tmp_path / "dataset.toml").write_text(text)
-    with pytest.raises((ValueError, LookupError), match=error.replace("[", r"\[")):
-        scan(tmp_path)
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, draw) -> None:
     draw(tmp_path / "good.png")
