@@ -13,6 +13,7 @@ from i2i.networks.recognise import Recognised, recognise
 from i2i.networks.reference import from_reference, to_reference
 from i2i.networks.resnet import ResidualBlock, ResNetGenerator
 from i2i.networks.unet import UNet
+from i2i.networks.vgg import VGGFeatures
 
 __all__ = [
     "Frozen",
@@ -25,6 +26,7 @@ __all__ = [
     "ResNetGenerator",
     "ResidualBlock",
     "UNet",
+    "VGGFeatures",
     "from_reference",
     "initialise",
     "normalisation",
