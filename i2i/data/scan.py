@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import stat
+import sys
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +21,8 @@ from i2i.data import config, idx
 from i2i.options import nearest
 
 DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
-_VERSION = 1  # of the remembered results
+_VERSION = 2  # of the remembered results
+_SILENCE = 5  # seconds, after which it is said how far looking has come
 T = TypeVar("T")
 
 
@@ -165,23 +168,23 @@ def _sort(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
 
 def _inspect_all(root: Path, names: list[str]) -> dict[str, Info]:
     """Inspect pictures with a pool of threads, taking what did not change from the last time."""
-    memory = places.cache() / "scans" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:24]}.json"
+    memory = places.cache() / "scans" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:24]}.json"
     known = _recall(memory)
-    fresh: dict[str, list[Any]] = {}
-    todo = []
-    for name in names:
-        stamp = _stamp(root / name)
-        row = known.get(name)
-        if row is not None and row[:2] == stamp:
-            fresh[name] = row
-        else:
-            todo.append((name, stamp))
-    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-        for (name, stamp), info in zip(todo, pool.map(lambda item: inspect(root / item[0]), todo), strict=True):
-            fresh[name] = [*stamp, asdict(info)]
-    if todo or len(known) != len(fresh):
-        _remember(memory, fresh)
-    return {name: Info(**fresh[name][2]) for name in names}
+    stamps = {name: _stamp(root / name) for name in names}
+    infos = {name: known[name][1] for name in names if name in known and known[name][0] == stamps[name]}
+    todo = [name for name in names if name not in infos]
+    told = time.monotonic()
+    try:
+        with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+            for done, info in enumerate(pool.map(lambda name: inspect(root / name), todo)):
+                infos[todo[done]] = info
+                if time.monotonic() - told > _SILENCE:
+                    told = time.monotonic()
+                    print(f"Looked at {done + 1:,} of {len(todo):,} new pictures in {root}", file=sys.stderr)
+    finally:  # what was done before an interruption is not done again
+        if todo or len(known) != len(names):
+            _remember(memory, {name: (stamps[name], info) for name, info in infos.items() if not info.problem})
+    return infos
 
 
 def _stamp(path: Path) -> list[int]:
@@ -192,16 +195,18 @@ def _stamp(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _recall(memory: Path) -> dict[str, list[Any]]:
+def _recall(memory: Path) -> dict[str, tuple[list[int], Info]]:
     try:
         stored = json.loads(memory.read_text(encoding="utf-8"))
-        return stored["files"] if stored["version"] == _VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = stored["files"] if stored["version"] == _VERSION else {}
+        return {name: (stamp, Info(**info)) for name, (stamp, info) in files.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 
 
-def _remember(memory: Path, rows: dict[str, list[Any]]) -> None:
-    """Keep results for the next time; a place that cannot be written only costs that time."""
+def _remember(memory: Path, known: dict[str, tuple[list[int], Info]]) -> None:
+    """Keep what is known of pictures that decode; a place that cannot be written only costs time."""
+    rows = {name: [stamp, vars(info)] for name, (stamp, info) in known.items()}
     beside = memory.with_suffix(f".{os.getpid()}.tmp")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)

@@ -80,11 +80,56 @@ def test_pictures_are_decoded_again_only_when_changed(tmp_path: Path, draw, monk
         draw(root / f"{name}.png")
     first = scan(root)
     seen: list[str] = []
-    monkeypatch.setattr(module, "inspect", lambda path: seen.append(path.name) or Info(problem="looked at"))
+    monkeypatch.setattr(module, "inspect", lambda path: seen.append(path.name) or Info(mode="looked at"))
     assert scan(root) == first
     draw(root / "b.png", (20, 20))
-    assert scan(root).pictures["b.png"].problem == "looked at"
+    assert scan(root).pictures["b.png"].mode == "looked at"
     assert seen == ["b.png"]
+    (root / "a.png").unlink()
+    assert scan(root).files == scan(root).files == ("b.png",)
+    assert seen == ["b.png"]
+
+
+def test_what_could_not_be_read_is_tried_again(tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw(tmp_path / "a.png")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "inspect", lambda path: Info(problem="cannot be opened: Permission denied"))
+        assert scan(tmp_path).usable == frozenset()
+    assert scan(tmp_path).usable == {"a.png"}
+
+
+def test_what_was_done_before_an_interruption_is_kept(tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        draw(tmp_path / f"{name}.png")
+    seen: list[str] = []
+
+    def interrupted(path: Path) -> Info:
+        seen.append(path.name)
+        if path.name == "b.png":
+            raise KeyboardInterrupt
+        return Info(mode="looked at")
+
+    monkeypatch.setattr(module.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(module, "inspect", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        scan(tmp_path)
+    monkeypatch.setattr(module, "inspect", lambda path: seen.append(path.name) or Info(mode="looked at"))
+    scan(tmp_path)
+    assert seen.count("a.png") == 1
+
+
+def test_a_long_look_says_how_far_it_has_come(
+    tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "a.png")
+    monkeypatch.setattr(module, "_SILENCE", -1)
+    scan(tmp_path)
+    assert capsys.readouterr().err == f"Looked at 1 of 1 new pictures in {tmp_path}\n"
+    scan(tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+DAMAGED = (3, ["a.png"], {"a.png": 3}, {"a.png": [[1, 2], {"width": 3, "depht": 8}]})
 
 
 def test_a_damaged_memory_is_ignored(tmp_path: Path, draw) -> None:
@@ -92,9 +137,10 @@ def test_a_damaged_memory_is_ignored(tmp_path: Path, draw) -> None:
     draw(root / "a.png")
     first = scan(root)
     (memory,) = (places.cache() / "scans").iterdir()
-    memory.write_text(json.dumps({"version": 1, "files": 3}))
-    memory.write_text("{torn")
-    assert scan(root) == first
+    version = json.loads(memory.read_text())["version"]
+    for text in ("{torn", json.dumps([version]), *(json.dumps({"version": version, "files": f}) for f in DAMAGED)):
+        memory.write_text(text)
+        assert scan(root) == first
 
 
 def test_a_memory_that_cannot_be_written_costs_nothing(tmp_path: Path, draw, monkeypatch: pytest.MonkeyPatch) -> None:
