@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from i2i.data import labels
 from i2i.data.scan import Info, Tree
 
 MAPS = ("label", "instance", "mask")  # batch keys that are resized by nearest neighbour and never normalised
+UNTOLD = 255  # from here on a label is more likely a mark for "nothing", or the number of an object
 
 
 def channels(tree: Tree, names: Iterable[str]) -> int:
@@ -61,23 +63,40 @@ def depth_and_range(tree: Tree, names: Iterable[str]) -> tuple[int, tuple[float,
 def num_labels(tree: Tree, names: Iterable[str]) -> int:
     """How many labels the label maps use: `labels` of dataset.toml, else the largest found and one more.
 
-    Raises ValueError for a map of more than one channel or with a label outside 0 to `labels` - 1.
+    Labels that `map_labels` exchanges count as what they become. Raises ValueError for a map of more than one channel,
+    with a label outside 0 to `labels` - 1, or with one so large that the number of labels has to be told.
     """
     names = list(names)
     for name in names:
         info = tree.pictures[name]
         if info.highest < 0:
             raise ValueError(f"label map {name} is {describe(info)}; give maps with one whole number a pixel, as PNG")
-    worst = max(names, key=lambda name: tree.pictures[name].highest)
-    highest = tree.pictures[worst].highest
-    given = tree.config.get("labels")
-    if given is not None and highest >= given:
-        affected = sum(tree.pictures[name].highest >= given for name in names)
+    pairs = labels.mapping(tree.config)
+    highest = labels.highest(tree, names, pairs)
+    worst = max(names, key=lambda name: highest[name])
+    largest = max(highest[worst], *pairs.values(), 0)
+    given, config = tree.config.get("labels"), tree.root / "dataset.toml"
+    if given is None:
+        if largest == highest[worst] >= UNTOLD:
+            raise ValueError(
+                f"Label map {worst} holds {labels.in_words(labels.values(tree, [worst])[worst])}, which makes "
+                f"{largest + 1} labels. If {largest} stands for nothing, write {labels.KEY} = {{{largest} = 0}} into "
+                f"{config}; if there are so many, labels = {largest + 1}."
+            )
+        return largest + 1
+    if highest[worst] >= given:
+        affected = sum(highest[name] >= given for name in names)
         raise ValueError(
-            f"Label {highest} in {worst} is outside 0-{given - 1} (labels = {given} in dataset.toml); {affected} files "
-            f"are affected. Write labels = {highest + 1} there, or correct the maps."
+            f"Label {highest[worst]} in {worst} is outside 0-{given - 1} (labels = {given} in dataset.toml); "
+            f"{affected} {'file is' if affected == 1 else 'files are'} affected. Write labels = {highest[worst] + 1} "
+            f"there, or make another label of it: {labels.KEY} = {{{highest[worst]} = 0}}."
         )
-    return int(given) if given is not None else highest + 1
+    if largest >= given:
+        raise ValueError(
+            f"{config}: {labels.KEY} makes labels {largest}, which is outside 0-{given - 1} (labels = {given}); "
+            "give a label in that range"
+        )
+    return int(given)
 
 
 def describe(info: Info) -> str:
@@ -94,5 +113,9 @@ def spec_values(tree: Tree, roles: Mapping[str, list[str]]) -> dict[str, object]
     depth, value_range = depth_and_range(tree, (name for names in pictures.values() for name in names))
     counts = {key: channels(tree, names) for key, names in pictures.items()}
     counts |= {key: 1 for key, names in roles.items() if names and key in MAPS}
-    labels = num_labels(tree, roles["label"]) if roles.get("label") else 0
-    return {"channels": counts, "depth": depth, "value_range": value_range, "num_labels": labels}
+    values = {"channels": counts, "depth": depth, "value_range": value_range, "num_labels": 0}
+    if roles.get("label"):
+        values["num_labels"] = num_labels(tree, roles["label"])
+        if labels.KEY in tree.config:
+            values["extra"] = {labels.KEY: tree.config[labels.KEY]}  # for maps that are translated later
+    return values

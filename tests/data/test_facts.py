@@ -59,7 +59,10 @@ def test_labels_are_counted(tmp_path) -> None:
 
 def test_labels_outside_are_named(tmp_path) -> None:
     maps = tree(tmp_path, {"labels": 34}, a=picture(1, highest=34), b=picture(1, highest=40), c=picture(1, highest=1))
-    message = "Label 40 in b.png is outside 0-33 (labels = 34 in dataset.toml); 2 files are affected."
+    message = (
+        "Label 40 in b.png is outside 0-33 (labels = 34 in dataset.toml); 2 files are affected. "
+        "Write labels = 41 there, or make another label of it: map_labels = {40 = 0}."
+    )
     with pytest.raises(ValueError, match=re.escape(message)):
         facts.num_labels(maps, maps.pictures)
     with pytest.raises(ValueError, match=r"label map a.png is RGB, 8 bit; give maps with one whole number a pixel"):
