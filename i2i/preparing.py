@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from i2i import bundle, catalogue, checkpoint, distributed
 from i2i.cards import ModelCard, import_target
-from i2i.data import open_dataset
+from i2i.data import open_datasets
 from i2i.data.check import check
 from i2i.model import Model
 from i2i.options import Options, build, describe, nearest, read_toml
 from i2i.plugins import load_class, registry
 from i2i.run import CONFIG, Run, is_trained, read_state
 from i2i.settings import Settings
+from i2i.spec import words
 
 CHANGEABLE = (  # run options that may differ when a run goes on
     "device",
@@ -86,12 +88,19 @@ def _options_of(init: Path, card: ModelCard) -> dict[str, Any]:
     return dict(manifest.options)
 
 
-def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None = None) -> Run:
-    """Understand what is to be trained on what, and check it; write nothing."""
+def prepare(model: str, names: str | Sequence[str], given: Mapping[str, Any], config: Path | None = None) -> Run:
+    """Understand what is to be trained on what, and check it; write nothing.
+
+    `names` are folders or names of the catalogue: one, or several where the model trains jointly.
+    """
     card = registry().model(model)
     cls = load_class(card)
     settings, options, data_options = layers(card, cls, given, config)
-    run = _open(card, options, settings, data_options, name, catalogue.resolve(name))
+    names = [names] if isinstance(names, str) else list(names)
+    if len(names) > 1 and not cls.trains_jointly:
+        raise ValueError(f"{card.name} trains on one data set, {len(names)} are named: {', '.join(names)}; name one")
+    roots = tuple(catalogue.resolve(name) for name in names)
+    run = _open(card, options, settings, data_options, " + ".join(names), roots)
     steps = settings.steps or math.ceil(settings.epochs * len(run.dataset) / settings.batch_size)
     run.planned = run.steps = steps
     run.dataset.notes += _warnings(run)
@@ -106,38 +115,49 @@ def prepare(model: str, name: str, given: Mapping[str, Any], config: Path | None
 
 def _warnings(run: Run) -> list[str]:
     """What `i2i data check` warns of; kinds from plugins are theirs to check."""
-    try:
-        return [note for note in check(run.root, (run.kind,)).warnings if note not in run.dataset.notes]
-    except (ValueError, LookupError):
-        return []
+    notes = []
+    for root in run.roots:
+        with suppress(ValueError, LookupError):
+            notes += [note for note in check(root, (run.kind,)).warnings if note not in run.dataset.notes]
+    return notes
 
 
 def _open(
-    card: ModelCard, options: Options, settings: Settings, data_options: dict[str, Any], name: str, root: Path
+    card: ModelCard,
+    options: Options,
+    settings: Settings,
+    data_options: dict[str, Any],
+    name: str,
+    roots: tuple[Path, ...],
 ) -> Run:
     """Open the data and make the Run of it, without a folder yet."""
-    dataset = open_dataset(root, card.kinds, "train", settings, data_options)
-    held_back = open_dataset(root, (dataset.kind,), "test", settings, data_options)
-    size = (settings.image_size, settings.image_size)
+    dataset = open_datasets(roots, card.kinds, "train", settings, data_options)
+    held_back = open_datasets(roots, (dataset.kind,), "test", settings, data_options)
+    size, spec = (settings.image_size, settings.image_size), dataset.spec()
+    parts = tuple(dataclasses.replace(part, image_size=size) for part in spec.parts)
     return Run(
         folder=Path(),
         card=card,
         options=options,
         settings=settings,
         data=name,
-        root=root,
+        roots=roots,
         kind=dataset.kind,
         data_options=data_options,
         dataset=dataset,
         held_back=held_back if len(held_back) else None,
-        spec=dataclasses.replace(dataset.spec(), image_size=size),
+        spec=dataclasses.replace(spec, image_size=size, parts=parts),
         planned=0,
         steps=0,
     )
 
 
 def reopen(
-    folder: Path, data: str | None, steps: int | None, lr_factor: float | None, changes: Mapping[str, Any]
+    folder: Path,
+    data: str | Sequence[str] | None,
+    steps: int | None,
+    lr_factor: float | None,
+    changes: Mapping[str, Any],
 ) -> tuple[Run, checkpoint.State, Path]:
     """Open a run to go on with: the run, its newest whole checkpoint's state, and that checkpoint's folder.
 
@@ -157,26 +177,30 @@ def reopen(
     settings = build(Settings, {k: v for k, v in values.items() if k in names} | dict(changes), folder.name)
     options = build(cls.Options, {k: v for k, v in values.items() if k in own}, folder.name)
 
-    root = catalogue.resolve(data) if data else Path(saved["root"])
-    if not root.is_dir():
-        raise ValueError(
-            f"the data of {folder} is no longer at {root}; say where it is: i2i resume {folder} --data NEW"
-        )
+    data = [data] if isinstance(data, str) else list(data or ())
+    if data and len(data) != len(saved["roots"]):
+        raise ValueError(f"{folder} was trained on {len(saved['roots'])} data sets; give a --data for each")
+    roots = tuple(catalogue.resolve(name) for name in data) or tuple(map(Path, saved["roots"]))
+    if gone := [root for root in roots if not root.is_dir()]:
+        new = " ".join("--data NEW" for _ in roots)
+        raise ValueError(f"the data of {folder} is no longer at {gone[0]}; say where it is: i2i resume {folder} {new}")
+    places = " ".join(f"--data {root}" for root in roots)
     try:
-        run = _open(card, options, settings, saved["data_options"], data or saved["data"], root)
+        run = _open(card, options, settings, saved["data_options"], " + ".join(data) or saved["data"], roots)
     except ValueError as error:
         raise ValueError(f"the data of {folder} can no longer be read as it was: {error}") from None
     if run.dataset.fingerprint() != saved["fingerprint"] and not data:
         raise ValueError(
-            f"the pictures in {root} have changed since {folder} was started, so it would not go on as it began; "
-            f"put them back, or accept the new ones with: i2i resume {folder} --data {root}"
+            f"the pictures in {words(list(map(str, roots)))} have changed since {folder} was started, so it would not "
+            f"go on as it began; put them back, or accept the new ones with: i2i resume {folder} {places}"
         )
     place = checkpoint.newest(folder)
     state = checkpoint.read_state(place)
     if (trained := bundle.read_manifest(place).spec) != run.spec:
         raise ValueError(
-            f"{root} does not fit what {folder} was trained on: it has {run.spec.unlike(trained)}; give data that "
-            f"fits, or start anew with: i2i train {card.name} {root}"
+            f"{words(list(map(str, roots)))} does not fit what {folder} was trained on: it has "
+            f"{run.spec.unlike(trained)}; give data that fits, or start anew with: i2i train {card.name} "
+            f"{' '.join(map(str, roots))}"
         )
     run.folder, run.step, run.started = folder, state.step, saved["started"]
     run.planned, run.steps, run.lr_factor = saved["planned"], saved["steps"], saved["lr_factor"]

@@ -46,8 +46,8 @@ class Run:
     card: ModelCard
     options: Options
     settings: Settings
-    data: str  # as it was typed
-    root: Path
+    data: str  # as it was typed; of joint training "one + other"
+    roots: tuple[Path, ...]  # more than one in joint training
     kind: str
     data_options: dict[str, Any]
     dataset: Dataset
@@ -138,7 +138,7 @@ class Run:
             "format": 1,
             "model": self.card.name,
             "data": self.data,
-            "root": str(self.root.resolve()),
+            "roots": [str(root.resolve()) for root in self.roots],
             "kind": self.kind,
             "data_options": self.data_options,
             "fingerprint": self.dataset.fingerprint(),
@@ -159,7 +159,7 @@ class Run:
         """What data.json says: where the data was, what it was, and what is held back."""
         return {
             "data": self.data,
-            "root": str(self.root.resolve()),
+            "roots": [str(root.resolve()) for root in self.roots],
             "kind": self.kind,
             "fingerprint": self.dataset.fingerprint(),
             "licence": self.dataset.licence,

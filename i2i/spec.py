@@ -19,6 +19,7 @@ class DataSpec:
     value_range: tuple[float, float] = (0.0, 255.0)  # file values that map to -1 and 1
     num_labels: int = 0  # of label maps, or classes, or attributes
     vocabulary: tuple[str, ...] = ()  # of captions
+    parts: tuple[DataSpec, ...] = ()  # of data sets trained on jointly: what each of them says
     extra: Mapping[str, Any] = field(default_factory=dict)  # JSON, for kinds from plugins
 
     def to_json(self) -> dict[str, Any]:
@@ -31,12 +32,16 @@ class DataSpec:
             "value_range": list(self.value_range),
             "num_labels": self.num_labels,
             "vocabulary": list(self.vocabulary),
+            "parts": [part.to_json() for part in self.parts],
             "extra": dict(self.extra),
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> DataSpec:
-        """Rebuild from `to_json`. Raises ValueError when a value has the wrong type or cannot be."""
+    def from_json(cls, values: Mapping[str, Any], whole: bool = True) -> DataSpec:
+        """Rebuild from `to_json`. Raises ValueError when a value has the wrong type or cannot be.
+
+        Only a `whole` specification has parts; these have none.
+        """
         try:
             height, width = values["image_size"]
             low, high = values["value_range"]
@@ -48,6 +53,7 @@ class DataSpec:
                 value_range=(float(low), float(high)),
                 num_labels=int(values["num_labels"]),
                 vocabulary=tuple(map(str, values["vocabulary"])),
+                parts=tuple(cls.from_json(part, whole=False) for part in values.get("parts", ()) if whole),
                 extra=dict(values["extra"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -69,6 +75,8 @@ class DataSpec:
 
 def words(value: Any) -> str:
     """A plain value in words."""
+    if isinstance(value, DataSpec):
+        return f"({words(value.to_json())})"
     if isinstance(value, Mapping):
         return words([f"{key} {words(part)}" for key, part in value.items()])
     if isinstance(value, (list, tuple)):

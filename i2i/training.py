@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,18 @@ from i2i.spec import words
 PREVIEW_EXAMPLES = 6  # rows of the sample sheet
 
 
-def train(model: str, data: str | Path, *, config: Path | str | None = None, **options: Any) -> Path:
+def train(
+    model: str, data: str | Path | Sequence[str | Path], *, config: Path | str | None = None, **options: Any
+) -> Path:
     """Train a model on a data set and return the run's folder, which `i2i.load` reads.
 
-    `data` is a folder or a name of the catalogue. Options are those of `i2i train MODEL --help`, with underscores.
-    Raises LookupError for an unknown model, data set or option, ValueError for a bad value or unusable data,
-    Stopped when a loss stops being a number or nothing can be written, KeyboardInterrupt after Ctrl-C has been
-    honoured.
+    `data` is a folder or a name of the catalogue, or several where the model trains jointly. Options are those of
+    `i2i train MODEL --help`, with underscores. Raises LookupError for an unknown model, data set or option, ValueError
+    for a bad value or unusable data, Stopped when a loss stops being a number or nothing can be written,
+    KeyboardInterrupt after Ctrl-C has been honoured.
     """
-    run = prepare(model, str(data), options, Path(config) if config else None)
+    names = [data] if isinstance(data, (str, Path)) else data
+    run = prepare(model, [str(name) for name in names], options, Path(config) if config else None)
     start(run)
     return run.folder
 
@@ -46,18 +50,19 @@ def train(model: str, data: str | Path, *, config: Path | str | None = None, **o
 def resume(
     run: Path | str,
     *,
-    data: Path | str | None = None,
+    data: Path | str | Sequence[Path | str] | None = None,
     steps: int | None = None,
     lr_factor: float | None = None,
     **changes: Any,
 ) -> Path:
     """Go on with a run from its newest whole checkpoint, exactly where it stood, and return its folder.
 
-    `data` names the data's new place; `steps`, a new total, extends a finished run at a constant learning rate of
-    `lr_factor` (0.1) times its own. `changes` may be device, precision, workers, compile, time_limit,
-    checkpoint_every, preview_every and log_every. Raises as `train` does.
+    `data` names the data's new place (of joint training, all places); `steps`, a new total, extends a finished run at a
+    constant learning rate of `lr_factor` (0.1) times its own. `changes` may be device, precision, workers, compile,
+    time_limit, checkpoint_every, preview_every and log_every. Raises as `train` does.
     """
-    opened, state, place = reopen(Path(run), str(data) if data else None, steps, lr_factor, changes)
+    names = [data] if isinstance(data, (str, Path)) else data or ()
+    opened, state, place = reopen(Path(run), [str(name) for name in names], steps, lr_factor, changes)
     start(opened, state, place)
     return opened.folder
 
@@ -82,7 +87,8 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
 
     log, lock = None, None
     if distributed.rank() == 0 and state is None:
-        run.folder = make_folder(run.settings, f"{run.card.name}-{run.root.name}")
+        sets = "-".join(root.absolute().name for root in run.roots)
+        run.folder = make_folder(run.settings, f"{run.card.name}-{sets}")
     run.folder = Path(distributed.share(str(run.folder)))
     if distributed.rank() == 0:
         lock = hold(run.folder)
@@ -123,7 +129,7 @@ def make_model(run: Run, resumed: bool = False) -> Model:
     if run.settings.init is not None and not resumed:
         folder = bundle.resolve(run.settings.init)
         try:
-            bundle.read_weights(model, folder)
+            bundle.read_weights(model, folder, partial=True)
         except bundle.BadBundle as error:
             raise ValueError(f"{error}{_other_origin(run, bundle.read_manifest(folder))}") from None
     return model
@@ -174,6 +180,8 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
         origin = bundle.read_manifest(bundle.resolve(settings.init))
         domains = f", of {' and '.join(origin.spec.domains)}" if origin.spec.domains else ""
         log.say(f"starting from the weights of {settings.init} (step {origin.step:,}{domains})")
+        if fresh := bundle.lacking(model, origin):
+            log.say(f"not in them, so fresh: {words(fresh)}")
     if state is not None:
         beyond = f", beyond the {run.planned:,} planned, at a constant {run.lr_factor:g} times the learning rate"
         log.say(f"going on from step {run.step:,} of {run.steps:,}{beyond * (run.steps > run.planned)}")

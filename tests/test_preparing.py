@@ -57,3 +57,8 @@ def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pyte
         training.start(*preparing.reopen(folder, None, steps, factor, {}))
         said = capfd.readouterr().err
         assert f"of {steps}, beyond the 4 planned, at a constant {factor} times the learning rate" in said
+
+
+def test_only_models_that_train_jointly_take_several_data_sets(toys, pairs):
+    with pytest.raises(ValueError, match="toy trains on one data set, 2 are named: "):
+        preparing.prepare("toy", [str(pairs), str(pairs)], QUICK)

@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
     @app.command(help="Go on with a run exactly where it stood; with --steps, train a finished one further.")
     def resume(
         run: Annotated[Path, typer.Argument(help="The run's folder: runs/NAME.")],
-        data: Annotated[str | None, typer.Option(help="Where the data is now, or accept that it changed.")] = None,
+        data: Annotated[
+            list[str] | None,
+            typer.Option(help="Where the data is now, or accept that it changed; once for each set of joint training."),
+        ] = None,
         steps: Annotated[int | None, typer.Option(help="New total of steps, of a finished run.", min=1)] = None,
         lr_factor: Annotated[
             float | None,

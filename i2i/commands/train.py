@@ -58,15 +58,18 @@ def build_command(card: ModelCard) -> Any:
 
     def command(
         data: Annotated[
-            Optional[str],  # noqa: UP045
-            typer.Argument(help="A folder of pictures, or a name that i2i data list knows.", show_default=False),
+            Optional[list[str]],  # noqa: UP045
+            typer.Argument(
+                help="A folder of pictures, or a name that i2i data list knows; several for joint training.",
+                show_default=False,
+            ),
         ] = None,
         config: Annotated[Optional[Path], typer.Option(help="TOML file of options; flags win over it.")] = None,  # noqa: UP045
         dry_run: Annotated[bool, typer.Option(help="Say what would be done, and stop.")] = False,
         quiet: Annotated[bool, typer.Option(help="Say nothing but warnings.")] = False,
         **options: Any,
     ) -> None:
-        if data is None:
+        if not data:
             raise ValueError(
                 f"say what {card.name} should learn from: i2i train {card.name} FOLDER, or a name of: i2i data list"
             )
@@ -108,7 +111,7 @@ def _spell(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def train(name: str, data: str, options: dict[str, Any], config: Path | None, dry_run: bool, quiet: bool) -> None:
+def train(name: str, data: list[str], options: dict[str, Any], config: Path | None, dry_run: bool, quiet: bool) -> None:
     """Prepare and start a run, as the command does."""
     from i2i.preparing import prepare
     from i2i.training import start

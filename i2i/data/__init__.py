@@ -50,3 +50,41 @@ def open_dataset(
         except OtherKind as error:
             reasons.append(str(error))
     raise ValueError(reasons[0])
+
+
+def open_datasets(
+    roots: tuple[Path, ...],
+    kinds: tuple[str, ...],
+    split: str,
+    settings: Settings,
+    options: dict[str, Any] | None = None,
+) -> Dataset:
+    """Open one folder, or several as one for joint training, where each takes those of `domains` that it has.
+
+    Raises as `open_dataset` does, and ValueError for sets that cannot be joined.
+    """
+    if len(roots) == 1:
+        return open_dataset(roots[0], kinds, split, settings, options)
+    from dataclasses import replace
+
+    from i2i.data.joint import Joint
+    from i2i.options import nearest
+
+    asked, found = settings.domain_names, []
+    known: set[str] = set()
+    for root in roots:
+        part = open_dataset(root, kinds, split, replace(settings, domains=None), options)
+        known |= set(part.spec().domains)
+        if asked:
+            mine = [name for name in asked if name in part.spec().domains]
+            if not mine:
+                raise ValueError(
+                    f"--domains names none of {root.name}, which has {', '.join(part.spec().domains)}; add one of these"
+                )
+            part = open_dataset(root, kinds, split, replace(settings, domains=",".join(mine)), options)
+        found.append(part)
+        kinds = (part.kind,)
+    for name in asked:
+        if name not in known:
+            raise LookupError(f'no data set has the domain "{name}"{nearest(name, known)}')
+    return Joint(found)

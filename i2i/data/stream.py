@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from i2i.data.dataset import Dataset, Transform
+from i2i.data.joint import Joint
 from i2i.errors import DataLost
 from i2i.model import Batch
 
@@ -32,7 +33,8 @@ class Stream:
     """Iterate over batches without end.
 
     Sample number n has the index permutation(seed, n // len)[n % len] and draws from default_rng([seed, n]). A batch
-    holds `batch_size` samples over all ranks, of which each rank gets its slice.
+    holds `batch_size` samples over all ranks, of which each rank gets its slice. Data sets trained on jointly take
+    turns, a batch each; every part counts its own samples, and the batch says in `part` (int) whose it is.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Stream:
         self._waited = 0.0
         self._batches: Iterator[Any] | None = iter(
             DataLoader(
-                _Samples(dataset, transform, seed),
+                _Samples(dataset, transform, seed, batch_size, first % batch_size),
                 batch_sampler=numbers,  # type: ignore[arg-type]
                 collate_fn=collate,
                 num_workers=workers,
@@ -128,12 +130,15 @@ def collate(samples: list[Batch]) -> Batch | _Failure:
     for sample in samples:
         if isinstance(sample, _Failure):
             return sample
-    return {
+    batch: Batch = {
         key: torch.stack([sample[key] for sample in samples])
         if isinstance(first, torch.Tensor)
         else [sample[key] for sample in samples]
         for key, first in samples[0].items()
     }
+    if "part" in batch:  # the same of all
+        batch["part"] = samples[0]["part"]
+    return batch
 
 
 class _Failure:
@@ -162,21 +167,31 @@ class _Numbers:
 class _Samples(TorchDataset):
     """Samples by their number in the run."""
 
-    def __init__(self, dataset: Dataset, transform: Transform, seed: int) -> None:
+    def __init__(self, dataset: Dataset, transform: Transform, seed: int, batch_size: int, origin: int) -> None:
         self.dataset = dataset
         self.transform = transform
         self.seed = seed
-        self._order: dict[int, np.ndarray] = {}
+        self.batch_size = batch_size
+        self.origin = origin  # number of the first sample of a batch
+        self._orders: dict[int, tuple[int, np.ndarray]] = {}  # part -> epoch and its order
 
     def __getitem__(self, number: int) -> Batch | _Failure:
-        epoch, position = divmod(number, len(self.dataset))
-        if epoch not in self._order:
-            self._order = {epoch: permutation(self.seed, epoch, len(self.dataset))}
         rng = np.random.default_rng([self.seed, number])
         try:
-            return self.dataset.sample(int(self._order[epoch][position]), rng, self.transform)
+            if not isinstance(self.dataset, Joint):
+                return self.dataset.sample(self._index(number, 0, len(self.dataset)), rng, self.transform)
+            batch, offset = divmod(number - self.origin, self.batch_size)
+            turn, part = divmod(batch, len(self.dataset.parts))
+            index = self._index(turn * self.batch_size + offset, part, len(self.dataset.parts[part]))
+            return self.dataset.sample_of(part, index, rng, self.transform)
         except (ValueError, OSError) as error:
             return _Failure(type(error)(str(error)) if type(error) in (ValueError, OSError) else ValueError(str(error)))
+
+    def _index(self, number: int, part: int, length: int) -> int:
+        epoch, position = divmod(number, length)
+        if part not in self._orders or self._orders[part][0] != epoch:
+            self._orders[part] = epoch, permutation(self.seed, epoch, length)
+        return int(self._orders[part][1][position])
 
 
 class _Worker:
