@@ -13,13 +13,13 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from i2i import images
+from i2i import contact, images, maps
 from i2i.errors import Stopped
-from i2i.picture import Picture
+from i2i.picture import Array, Picture
 from i2i.request import How
 from i2i.status import duration
 from i2i.translation import translate_picture
-from i2i.tree import Job, Plan, plan, shown
+from i2i.tree import Job, Plan, plan, shown, slug
 
 if TYPE_CHECKING:
     from i2i.model import Model
@@ -28,6 +28,7 @@ AHEAD = 4  # pictures decoded before their turn, and results waiting to be writt
 _HOPELESS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # the next file would fail, too
 
 Progress = Callable[[int, int, str], None]  # done, of, problem of the last one or ""
+Read = tuple[Picture, dict[str, Array]]  # a picture and its companions
 
 
 @dataclass
@@ -97,23 +98,32 @@ def translate_plan(
     progress: Progress | None = None,
     stop: Event | None = None,
 ) -> Summary:
-    """Translate the pictures of a plan; see `translate_paths`."""
-    jobs = [each for job in made.jobs for each in _copies(job, request)]
+    """Translate the pictures of a plan; see `translate_paths`. Of several requests each makes a result of its own."""
+    requests = [request] if not isinstance(request, list) else request
+    jobs = [each for job in made.jobs for each in _copies(job, requests)]
     summary = Summary(len(jobs) + made.results, 0, made.results, sum(made.ignored.values()), place=made.place)
     if not summary.place and len(jobs) == 1:
         summary.place, summary.one_file = shown(jobs[0][0].target), True
-    return _Batch(model, how, summary, progress, stop or Event()).run(jobs)
+    summary = _Batch(model, how, summary, progress, stop or Event()).run(jobs)
+    if len(requests) > 1 and not summary.stopped:
+        place = contact.place_of(made.jobs, summary.place)
+        contact.write([(job, request.to) for job, request in jobs], place)
+    return summary
 
 
-def _copies(job: Job, request: Any) -> list[tuple[Job, Any]]:
-    """A picture's jobs: one, or `samples` of them with seeds one after another and numbers in their names."""
-    if request.samples == 1:
-        return [(job, request)]
+def _copies(job: Job, requests: list[Any]) -> list[tuple[Job, Any]]:
+    """A picture's jobs: one for each request, named by its target where they are several.
+
+    A request for some `samples` is as many jobs, with seeds one after another and numbers in their names.
+    """
     made = []
-    for number in range(request.samples):
-        target = job.target.with_name(f"{job.target.stem}-{number + 1}{job.target.suffix}")
-        asked = dataclasses.replace(request, samples=1, seed=request.seed + number)
-        made.append((dataclasses.replace(job, target=target), asked))
+    for request in requests:
+        named = f"{job.stem}-{slug(request.to)}" if len(requests) > 1 else job.target.stem
+        for number in range(request.samples):
+            stem = f"{named}-{number + 1}" if request.samples > 1 else named
+            target = job.target.with_name(stem + job.target.suffix)
+            asked = dataclasses.replace(request, samples=1, seed=request.seed + number)
+            made.append((dataclasses.replace(job, target=target), asked))
     return made
 
 
@@ -147,9 +157,10 @@ class _Batch:
 
     def _decoded(
         self, jobs: list[tuple[Job, Any]], readers: ThreadPoolExecutor
-    ) -> Iterator[tuple[Job, Any, Future[Picture]]]:
+    ) -> Iterator[tuple[Job, Any, Future[Read]]]:
         """The jobs that are still to do, each with its picture on the way."""
-        waiting: deque[tuple[Job, Any, Future[Picture]]] = deque()
+        waiting: deque[tuple[Job, Any, Future[Read]]] = deque()
+        key = self.model.inputs[0] if self.model.inputs else ""
         for job, request in jobs:
             if self.stop.is_set():
                 return
@@ -157,16 +168,17 @@ class _Batch:
                 self.summary.skipped += 1
                 self._tell()
                 continue
-            waiting.append((job, request, readers.submit(images.read, job.source)))
+            waiting.append((job, request, readers.submit(_read, job, key)))
             if len(waiting) > AHEAD:
                 yield waiting.popleft()
         while waiting and not self.stop.is_set():
             yield waiting.popleft()
 
-    def _translate(self, job: Job, request: Any, decoding: Future[Picture]) -> Picture | None:
+    def _translate(self, job: Job, request: Any, decoding: Future[Read]) -> Picture | None:
+        how = self.how
         try:
-            picture = decoding.result()
-            made = translate_picture(self.model, picture, request, self.how.image_size, self.how.forced, job.name)
+            picture, others = decoding.result()
+            made = translate_picture(self.model, picture, request, how.image_size, how.forced, job.name, others)
         except (ValueError, MemoryError) as error:
             self._fail(job, error)
             return None
@@ -211,6 +223,12 @@ class _Batch:
             f"cannot write to {place}: {error.strerror or error}. {summary.written:,} of {summary.total:,} pictures "
             f"are written and whole; {way} and run the same command again"
         )
+
+
+def _read(job: Job, key: str) -> Read:
+    """Read a picture, or the map of labels that the model takes for one, and what goes along with it."""
+    picture = maps.read(job.source, key) if key in maps.LABELS else images.read(job.source)
+    return picture, maps.read_companions(job)
 
 
 def _write(target: Path, picture: Picture, format: str) -> tuple[str, ...]:

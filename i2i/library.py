@@ -10,6 +10,7 @@ from pathlib import Path
 from i2i import places
 from i2i.bundle import BadBundle, Manifest, read_manifest, resolve
 from i2i.options import nearest
+from i2i.request import choose_target, expand, joins
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def find(model: str | None, to: str | None) -> Found:
     if model is not None:
         return _named(model)
     known = models()
-    fitting = [found for found in known if to is None or to in found.manifest.targets]
+    fitting = [found for found in known if to is None or _leads_to(found.manifest, to)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -78,6 +79,13 @@ def find(model: str | None, to: str | None) -> Found:
             f"For example: i2i translate --model {fitting[0].path}{target} photos/"
         )
     raise LookupError(_no_model(to, known))
+
+
+def _leads_to(manifest: Manifest, to: str) -> bool:
+    try:
+        return bool(expand(to, manifest.targets) or choose_target(to, manifest.targets, joins(manifest.request)))
+    except LookupError:
+        return False
 
 
 def _named(model: str) -> Found:

@@ -146,12 +146,15 @@ class Model(nn.Module, ABC):
     enters the weights.
     """
 
-    inputs: ClassVar[tuple[str, ...]] = ("source",)  # images translate() needs; () when it draws from noise or text
+    inputs: tuple[str, ...] = ("source",)  # images translate() needs; () when it draws from noise or text
     size_multiple: int = 1  # sides translate() accepts are multiples of this; core pads and crops back
     min_size: int = 1  # the smallest side translate() accepts
     scale: int = 1  # output side / input side
     run_defaults: ClassVar[Mapping[str, Any]] = {}  # this model's defaults of run options
     eager: tuple[str, ...] = ()  # submodules that --compile leaves alone (differentiated twice)
+    trains_jointly: ClassVar[bool] = False  # whether it can be trained on several data sets (spec.parts)
+    joins_targets: bool = False  # whether --to x,y asks for several targets at once (attributes)
+    companions: ClassVar[Mapping[str, str]] = {}  # further inputs of translate() that may be given: key -> help
     watches: tuple[Watch, ...] = ()
     metric: ClassVar[str] = ""  # its natural figure; empty: the default of the dataset kind
     Options: ClassVar[type[Options]] = Options  # to build and train

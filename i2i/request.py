@@ -8,11 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2i.options import nearest
+from i2i.options import schema as fields_of
+
+if TYPE_CHECKING:
+    from i2i.model import Model
 
 OWN = ("to",)  # fields that `translate` has a flag of its own for
+ALL = "all"  # what --to takes for every target
+NEGATIONS = ("not-", "not_", "no-", "no_")  # in front of an attribute that is asked to go
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,42 @@ class How:
     forced: Forced = field(default_factory=Forced)
 
 
-def choose_target(to: str | None, targets: tuple[str, ...]) -> str | None:
-    """The target that is meant. Raises LookupError for an unknown one, ValueError when there is a choice to make."""
+def schema_of(model: Model) -> list[dict[str, Any]]:
+    """What a bundle says of the requests its model takes: the Request's fields, and the inputs that may go along."""
+    rows = fields_of(type(model).Request)
+    for row in rows:
+        if row["name"] == "to" and model.joins_targets:
+            row["joins"] = True
+    return rows + [
+        {"name": key, "type": "path", "help": help, "companion": True} for key, help in model.companions.items()
+    ]
+
+
+def joins(schema: Iterable[dict[str, Any]]) -> bool:
+    """Whether a bundle's requests may name several targets at once."""
+    return any(row["name"] == "to" and row.get("joins") is True for row in schema)
+
+
+def companions(schema: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """The further inputs that a bundle's model takes."""
+    return tuple(row["name"] for row in schema if row.get("companion") is True)
+
+
+def expand(to: str | None, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets that `--to all` stands for; none where it stands for itself or is not what was asked."""
+    return targets if to == ALL and ALL not in targets and len(targets) > 1 else ()
+
+
+def choose_target(to: str | None, targets: tuple[str, ...], several: bool = False) -> str | None:
+    """The target that is meant, spelt as the model spells it; `several` may be joined by commas.
+
+    A joined one may have "not-" in front. Raises LookupError for an unknown one, ValueError when there is a choice to
+    make.
+    """
+    if several and to is not None:
+        return ",".join(_attribute(part.strip(), targets) for part in to.split(",") if part.strip())
     listed = ", ".join(targets)
+    to = to and (_same_but_case(to, targets) or to)
     if to is None:
         if len(targets) > 1:
             raise ValueError(f"this model translates to {listed}; say which with --to {targets[0]}, or to= in Python")
@@ -46,6 +85,22 @@ def choose_target(to: str | None, targets: tuple[str, ...]) -> str | None:
         hint = f"{near} This" if (near := nearest(to, targets)) else "; this"
         raise LookupError(f'there is no target "{to}"{hint} model translates to {listed}')
     return to
+
+
+def _same_but_case(name: str, known: tuple[str, ...]) -> str | None:
+    """The known name itself, else the one that differs in capitals alone."""
+    if name in known:
+        return name
+    alike = [other for other in known if other.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _attribute(name: str, known: tuple[str, ...]) -> str:
+    """An attribute as the model spells it, with "not-" in front where it is asked to go."""
+    for negation in ("", *NEGATIONS):
+        if name.lower().startswith(negation) and (found := _same_but_case(name[len(negation) :], known)):
+            return f"not-{found}" if negation else found
+    return str(choose_target(name, known))  # which says what is wrong
 
 
 def parse_range(text: str) -> tuple[float, float]:

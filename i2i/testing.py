@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from i2i import bundle, checkpoint
+from i2i.data.facts import MAPS
 from i2i.device import Engine, fuse
 from i2i.loop import run_step
 from i2i.model import Batch, Model, Phase, Progress, Terms, Updates, evaluating, mix
@@ -46,7 +48,13 @@ def synthetic_spec(kind: str, image_size: int = 32, channels: int = 3) -> DataSp
 
 
 def synthetic_batch(spec: DataSpec, size: int = 2, seed: int = 0, image_size: tuple[int, int] | None = None) -> Batch:
-    """A batch that fits a specification: smooth random pictures (N, C, H, W) in [-1, 1], labels, captions."""
+    """A batch that fits a specification: smooth random pictures (N, C, H, W) in [-1, 1], maps, labels, captions.
+
+    Of a specification with parts the batch is of part `seed % len(parts)`, as in joint training.
+    """
+    if spec.parts:
+        part = seed % len(spec.parts)
+        return synthetic_batch(spec.parts[part], size, seed, image_size) | {"part": part}
     generator = torch.Generator().manual_seed(mix(seed, 77))
     height, width = image_size or spec.image_size
 
@@ -54,9 +62,19 @@ def synthetic_batch(spec: DataSpec, size: int = 2, seed: int = 0, image_size: tu
         coarse = torch.rand(size, channels, 4, 4, generator=generator) * 2 - 1
         return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
 
-    batch: Batch = {key: images(channels) for key, channels in spec.channels.items()}
-    if spec.num_labels:
-        batch["label"] = torch.randint(spec.num_labels, (size,), generator=generator)
+    def maps(key: str) -> Tensor:
+        highest = {"mask": 2, "label": spec.num_labels}.get(key, 5)
+        coarse = torch.randint(highest, (size, 1, 4, 4), generator=generator)
+        rows, columns = (torch.arange(side) * 4 // side for side in (height, width))
+        blocks = coarse.index_select(2, rows).index_select(3, columns)  # (N, 1, H, W)
+        return blocks.float() if key == "mask" else blocks
+
+    batch: Batch = {key: maps(key) if key in MAPS else images(channels) for key, channels in spec.channels.items()}
+    if spec.num_labels and "label" not in batch:
+        attributes = spec.extra.get("labels") == "attributes"
+        shape = (size, spec.num_labels) if attributes else (size,)
+        drawn = torch.randint(2 if attributes else spec.num_labels, shape, generator=generator)
+        batch["label"] = drawn.float() if attributes else drawn
     if spec.vocabulary:
         batch["caption"] = [" ".join(spec.vocabulary)] * size
     return batch
@@ -198,7 +216,7 @@ def _check_translate(model: Model, spec: DataSpec) -> None:
     state = {name: value.clone() for name, value in model.state_dict().items()}
     unit, smallest = model.size_multiple, max(model.min_size, model.size_multiple)
     side = -(-max(smallest, spec.image_size[0]) // unit) * unit
-    channels = DataSpec(channels=_source_channels(model, spec))
+    channels = dataclasses.replace(spec, channels=_source_channels(model, spec), parts=(), vocabulary=())
     for target in model.targets() or (None,):
         request = type(model).Request(to=target)
         for height, width, count in ((side, side, 1), (side, side + unit, 2)):

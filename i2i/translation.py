@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i import images
+from i2i import images, maps
+from i2i.data.facts import MAPS
 from i2i.metadata import ORIENTATION, gather, resized
 from i2i.model import evaluating
 from i2i.options import build
@@ -32,13 +34,18 @@ def translate_picture(
     image_size: int | None = None,
     forced: Forced | None = None,
     name: str = "the picture",
+    companions: Mapping[str, Array] | None = None,
 ) -> Picture:
     """Translate a picture to one of the same size (times `model.scale`), depth and metadata.
 
     With `image_size` the network sees the picture at that short side, in pixels, and the result is scaled back.
-    Raises ValueError, naming the picture by `name`, where its channels or depth are not the model's.
+    `companions` are what goes along with it, (H, W, 1) by batch key. Raises ValueError, naming the picture by `name`,
+    where its channels, depth or labels are not the model's or a companion is of another size.
     """
     forced = forced or Forced()
+    others = _companions(picture, companions or {}, name)
+    if model.inputs[:1] == ("label",):
+        return _translate_labels(model, picture, request, image_size, name, others)
     wanted = source_channels(model.spec, request.to)
     value_range = _range_of(model, picture, wanted, forced, name)
     pixels = _fit_channels(model, picture, wanted, forced, name)
@@ -48,7 +55,7 @@ def translate_picture(
     source = to_tensor(pixels, value_range).clamp_(-1, 1)[None]  # (1, C, H, W)
     size = picture.height * model.scale, picture.width * model.scale
     with evaluating(model):
-        result = _run(model, source, request, image_size, size)[0]
+        result = _run(model, source, others, request, image_size, size)[0]
     made = to_pixels(result, value_range, picture.pixels.dtype)
     if missing is not None and model.scale == 1:
         empty = picture.metadata.nodata if picture.pixels.dtype.kind == "u" else picture.pixels[missing][:, :1]
@@ -60,23 +67,59 @@ def translate_picture(
     return replace(picture, pixels=made, alpha=alpha, metadata=kept)
 
 
+def _translate_labels(
+    model: Model, picture: Picture, request: Any, image_size: int | None, name: str, others: Mapping[str, Tensor]
+) -> Picture:
+    """Make a picture of a label map, in the depth of the pictures that the model was trained on."""
+    maps.check_labels(picture.pixels, model.spec, name)
+    size = picture.height * model.scale, picture.width * model.scale
+    with evaluating(model):
+        labels = maps.to_tensor(picture.pixels, "label")
+        result = _run(model, labels, others, request, image_size, size)[0]
+    kind = {8: np.uint8, 16: np.uint16}.get(model.spec.depth, np.float32)
+    return Picture(to_pixels(result, model.spec.value_range, kind), None, picture.format)
+
+
+def _companions(picture: Picture, given: Mapping[str, Array], name: str) -> dict[str, Tensor]:
+    """What goes along with a picture, as tensors (1, 1, H, W)."""
+    for key, pixels in given.items():
+        if pixels.shape[:2] != (picture.height, picture.width):
+            raise ValueError(
+                f"the {key} of {name} has {pixels.shape[1]} x {pixels.shape[0]} pixels, the picture "
+                f"{picture.width} x {picture.height}; give one of the same size"
+            )
+    return {key: maps.to_tensor(pixels, key) for key, pixels in given.items()}
+
+
 def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL.Image.Image:
     """Translate a Pillow image of any size and mode; see `i2i.Model.translate_image`.
 
-    The result is upright, has the image's alpha and, in `info`, its profile and EXIF.
+    The result is upright, has the image's alpha and, in `info`, its profile and EXIF. A label map is an image in mode
+    P, L or I;16; what may go along with the image is given by its batch key, as an image.
     """
+    others = {key: _map(request.pop(key)) for key in model.companions if key in request}
     asked = make_request(model, request)
+    if model.inputs[:1] == ("label",):
+        return _to_pillow(translate_picture(model, Picture(_map(image)), asked, companions=others))
     upright = image.copy()  # loads it; the caller's stays as it is
     upright.info = dict(image.info)
     pixels, alpha, profile = images.from_pillow(upright)
     turn = int(image.getexif().get(ORIENTATION, 1))
     pixels, alpha = orient(pixels, turn), None if alpha is None else orient(alpha, turn)
     kept = replace(gather(image, pixels.shape[:2]), icc=profile)
-    made = translate_picture(model, Picture(pixels, alpha, image.format or "", kept), asked)
+    made = translate_picture(model, Picture(pixels, alpha, image.format or "", kept), asked, companions=others)
     result = _to_pillow(made)
     info = {"icc_profile": made.metadata.icc, "exif": made.metadata.exif, "dpi": made.metadata.dpi}
     result.info |= {key: value for key, value in info.items() if value}
     return result
+
+
+def _map(image: PIL.Image.Image) -> Array:
+    """The numbers (H, W, 1) of an image that is a map; of a palette the indices."""
+    values = np.asarray(image)
+    if values.ndim != 2:
+        raise ValueError(f"a map has one number a pixel, this image has the mode {image.mode}; use mode P, L or I;16")
+    return values.astype(np.uint8 if values.dtype in (np.bool_, np.uint8) else np.uint16)[..., None]
 
 
 def make_request(model: Model, values: dict[str, Any]) -> Any:
@@ -85,7 +128,8 @@ def make_request(model: Model, values: dict[str, Any]) -> Any:
     Raises LookupError for an unknown field or target, ValueError for a bad value or when a target must be chosen.
     """
     request = build(type(model).Request, values)
-    target = choose_target(request.to, model.targets())
+    targets = model.targets() if model.manifest is None else model.manifest.targets  # which may lack networks
+    target = choose_target(request.to, targets, model.joins_targets)
     return dataclasses.replace(request, to=target)
 
 
@@ -120,25 +164,36 @@ def pad(images: Tensor, multiple: int, smallest: int) -> Tensor:
     return images
 
 
-def _run(model: Model, source: Tensor, request: Any, image_size: int | None, size: tuple[int, int]) -> Tensor:
+def _run(
+    model: Model,
+    source: Tensor,
+    others: Mapping[str, Tensor],
+    request: Any,
+    image_size: int | None,
+    size: tuple[int, int],
+) -> Tensor:
     """Run the network: resized, padded, cropped, resized back to `size` (H, W)."""
-    if len(model.inputs) != 1:
+    if not model.inputs or not set(model.inputs[1:]) <= others.keys():
         raise ValueError(
             f"this model translates from {', '.join(model.inputs) or 'nothing'}; from one picture alone it cannot"
         )
     parameter = next(model.parameters(), torch.zeros(()))
-    source = source.to(parameter.device, parameter.dtype)
-    if image_size is not None:
-        factor = image_size / min(source.shape[2:])
-        seen = [max(1, round(side * factor)) for side in source.shape[2:]]
-        source = _resize(source, (seen[0], seen[1]))
+    inputs = {model.inputs[0]: source, **others}
     height, width = source.shape[2:]
-    padded = pad(source, model.size_multiple, model.min_size)
-    top, left = (padded.shape[2] - height) // 2, (padded.shape[3] - width) // 2
+    if image_size is not None:
+        factor = image_size / min(height, width)
+        height, width = (max(1, round(side * factor)) for side in (height, width))
+    for key, given in inputs.items():
+        given = given.to(parameter.device, parameter.dtype if given.is_floating_point() else given.dtype)
+        if image_size is not None:
+            given = _nearest(given, (height, width)) if key in MAPS else _resize(given, (height, width))
+        inputs[key] = pad(given, model.size_multiple, model.min_size)
+    padded = inputs[model.inputs[0]].shape
+    top, left = (padded[2] - height) // 2, (padded[3] - width) // 2
     devices = [parameter.device] if parameter.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(request.seed)
-        result = model.translate({model.inputs[0]: padded}, request)
+        result = model.translate(inputs, request)
     scale = model.scale
     result = result[:, :, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
     return _resize(result, size) if result.shape[2:] != size else result
@@ -147,6 +202,15 @@ def _run(model: Model, source: Tensor, request: Any, image_size: int | None, siz
 def _resize(images: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize images (N, C, H, W) in [-1, 1] by a bicubic filter that averages when it shrinks."""
     return F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+
+
+def _nearest(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize maps (N, C, H, W) by taking the nearest pixel."""
+    rows, columns = (
+        torch.arange(new, device=images.device).add(0.5).mul(old / new).long().clamp_max(old - 1)
+        for new, old in zip(size, images.shape[2:], strict=True)
+    )
+    return images.index_select(2, rows).index_select(3, columns)
 
 
 def _resize_alpha(alpha: Array, size: tuple[int, int]) -> Array:

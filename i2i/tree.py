@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from i2i.options import nearest
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: its file, its name in messages, and the file of its result."""
+    """One picture: its file, its name in messages, the file of its result, and what goes along with it."""
 
     source: Path
     name: str
     target: Path
+    stem: str  # the result's name without label and suffix, for when there are several
+    companions: Mapping[str, Path] = field(default_factory=dict)  # batch key -> file
 
 
 @dataclass
@@ -31,12 +33,15 @@ class Plan:
     place: str = ""  # where results go, in words
 
 
-def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str = "") -> Plan:
+def plan(
+    inputs: list[str | Path], out: Path | None, to: str | None, format: str = "", targets: tuple[str, ...] = ()
+) -> Plan:
     """List the pictures of files and folders, recursively, with the place of each result.
 
     Without `out` results go to `photos-TO/` beside `photos/` and to `name-TO.ext` beside a file. `format` ("png")
-    replaces the suffix of each name. Raises ValueError, before anything is written, for an input that is not there, for
-    a place inside an input, and where no picture is found; LookupError for an unknown format.
+    replaces the suffix of each name. `targets` are those that `to` stands for, where it stands for several. Raises
+    ValueError, before anything is written, for an input that is not there, for a place inside an input, and where no
+    picture is found; LookupError for an unknown format.
     """
     from i2i.encoding import format_of
     from i2i.images import EXTENSIONS
@@ -49,7 +54,7 @@ def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str
     for path, given in zip(paths, inputs, strict=True):
         if not path.exists():
             raise ValueError(f"there is no file or folder {given}{_near(path)}")
-    label = re.sub(r"[^\w.+-]+", "-", label).strip("-.") or "translated"
+    label = slug(label)
     made = Plan(place=shown(out) if out is not None else "")
     seen: set[Path] = set()
     found: list[tuple[Path, Path]] = []  # source, target
@@ -58,7 +63,11 @@ def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str
     for path in paths:
         base = _base(path, out, label, shared)
         _refuse_inside(base if path.is_dir() else base.parent if out is not None else None, folders, out, label)
-        if path.is_file() and out is None and _is_result(path, paths, label):
+        if (
+            path.is_file()
+            and out is None
+            and any(_is_result(path, paths, each) for each in (label, *map(slug, targets)))
+        ):
             made.results += 1
             continue
         files = _walk(path, EXTENSIONS, made.ignored) if path.is_dir() else iter([path])
@@ -69,8 +78,13 @@ def plan(inputs: list[str | Path], out: Path | None, to: str | None, format: str
         made.place = made.place or (shown(base) if len(paths) == 1 and path.is_dir() else "")
     if not found and not made.results:
         raise ValueError(_none_found(paths, made.ignored))
-    made.jobs = _without_clashes(found, suffix)
+    made.jobs = _without_clashes(found, suffix, "" if out is not None else f"-{label}")
     return made
+
+
+def slug(label: str) -> str:
+    """A target's name as part of a file's name."""
+    return re.sub(r"[^\w.+-]+", "-", label).strip("-.") or "translated"
 
 
 def _base(path: Path, out: Path | None, label: str, shared: Path) -> Path:
@@ -133,8 +147,11 @@ def _walk(folder: Path, extensions: frozenset[str], ignored: Counter[str]) -> It
                 ignored[suffix or name] += 1
 
 
-def _without_clashes(found: list[tuple[Path, Path]], suffix: str | None) -> list[Job]:
-    """Give each result a file of its own: where `x.jpg` and `x.png` would both be `x.png`, the suffix is added."""
+def _without_clashes(found: list[tuple[Path, Path]], suffix: str | None, label: str) -> list[Job]:
+    """Give each result a file of its own: where `x.jpg` and `x.png` would both be `x.png`, the suffix is added.
+
+    `label` is what a file's result has more in its name than the file.
+    """
     targets = [target.with_suffix(suffix) if suffix else target for _, target in found]
     counts = Counter(targets)
     sources = {os.path.realpath(source) for source, _ in found}
@@ -148,7 +165,8 @@ def _without_clashes(found: list[tuple[Path, Path]], suffix: str | None) -> list
         if os.path.realpath(target) in sources:
             raise ValueError(f"{shown(target)} is an input and would be written over; give another folder with --out")
         taken.add(target)
-        jobs.append(Job(source, shown(source), target))
+        labelled = target.stem == source.stem + label
+        jobs.append(Job(source, shown(source), target, source.stem if labelled else target.stem))
     return jobs
 
 

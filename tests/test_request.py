@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import filters
 import pytest
 
 import i2i
 from i2i.options import schema
-from i2i.request import choose_target, parse, parse_range, table
+from i2i.request import choose_target, companions, expand, joins, parse, parse_range, schema_of, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +85,49 @@ def test_ranges():
     for text in ("4095", "9-1", "a-b"):
         with pytest.raises(ValueError, match="--range is"):
             parse_range(text)
+
+
+ATTRIBUTES = ("Black_Hair", "Young", "No_Beard")
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("Young", "Young"),
+        ("black_hair, young", "Black_Hair,Young"),
+        ("not-young,Black_Hair", "not-Young,Black_Hair"),
+        ("no_beard", "No_Beard"),
+        ("no_no_beard,NO-YOUNG", "not-No_Beard,not-Young"),
+    ],
+)
+def test_attributes_are_joined_negated_and_spelt_as_the_model_does(asked, meant):
+    assert choose_target(asked, ATTRIBUTES, several=True) == meant
+
+
+def test_an_unknown_attribute_is_named():
+    with pytest.raises(LookupError, match='no target "yung"; did you mean "Young"'):
+        choose_target("black_hair,yung", ATTRIBUTES, several=True)
+    with pytest.raises(LookupError, match='no target "black_hair,young"'):
+        choose_target("black_hair,young", ATTRIBUTES)
+
+
+def test_a_target_differs_by_capitals_only_where_that_is_clear():
+    assert choose_target("winter", ("Winter", "summer")) == "Winter"
+    with pytest.raises(LookupError, match='no target "WINTER"'):
+        choose_target("WINTER", ("Winter", "winter"))
+
+
+def test_all_stands_for_every_target_unless_it_is_one():
+    assert expand("all", ("a", "b")) == ("a", "b")
+    assert expand("all", ("a", "all")) == ()
+    assert expand("all", ("a",)) == ()
+    assert expand("a", ("a", "b")) == ()
+
+
+def test_a_bundle_says_what_may_go_along_and_whether_targets_join():
+    paint = schema_of(filters.make(filters.Paint, channels={"label": 1, "target": 3}, num_labels=3))
+    assert companions(paint) == ("instance",)
+    assert parse(["a.png", "--instance", "maps"], paint) == (["a.png"], {"instance": "maps"})
+    assert joins(schema_of(filters.make(filters.Tint)))
+    assert not joins(paint)
+    assert ("--instance path", "Map of single objects.") in table(paint)

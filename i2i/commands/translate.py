@@ -42,7 +42,9 @@ def register(app: typer.Typer) -> None:
             list[str] | None, typer.Argument(metavar="INPUT...", help="Pictures, and folders with all they hold.")
         ] = None,
         model: Annotated[str | None, typer.Option(help="A run, a bundle, or the name of one.")] = None,
-        to: Annotated[str | None, typer.Option(help="Target domain, by its name.")] = None,
+        to: Annotated[
+            str | None, typer.Option(help="Target domain, by its name; all makes a result of each and a contact sheet.")
+        ] = None,
         out: Annotated[
             Path | None, typer.Option(help="Folder for the results. By default photos-TO beside photos.")
         ] = None,
@@ -100,11 +102,14 @@ def work(
     found: Found, inputs: list[str], out: Path | None, values: dict[str, Any], how: How, device: str, quiet: bool
 ) -> Summary:
     """Check all that can be wrong with the command, then load torch and the model, and translate."""
-    from i2i.request import choose_target
+    from i2i.request import ALL, choose_target, companions, expand, joins
     from i2i.tree import plan
 
-    values["to"] = choose_target(values["to"], found.manifest.targets)
-    made = plan(list(inputs), out, values["to"], how.format)
+    said = found.manifest
+    each = expand(values["to"], said.targets)
+    values["to"] = ALL if each else choose_target(values["to"], said.targets, joins(said.request))
+    made = plan(list(inputs), out, values["to"], how.format, each)
+    along = {key: Path(values.pop(key)) for key in companions(said.request) if key in values}
     if not quiet:
         goal = f" to {values['to']}" if values["to"] else ""
         print(f"Translating{goal} with {found.path} (step {found.manifest.step:,})", file=sys.stderr)
@@ -112,10 +117,12 @@ def work(
     from i2i import bundle
     from i2i.batch import translate_plan
     from i2i.device import choose_device
+    from i2i.maps import attach
     from i2i.translation import make_request
 
+    attach(made, along)
     model = bundle.load(found.bundle, device=str(choose_device(device)))
-    request = make_request(model, values)
+    request = [make_request(model, values | {"to": target}) for target in each] or make_request(model, values)
     with showing(quiet) as progress, stopping() as stop:
         return translate_plan(model, made, request, how, progress, stop)
 

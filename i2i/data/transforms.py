@@ -13,6 +13,7 @@ from torch import Tensor
 from i2i.data import sizes
 from i2i.data.facts import MAPS
 from i2i.images import to_tensor
+from i2i.maps import is_set
 from i2i.settings import Settings
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else importing albumentations asks the network for a newer one
@@ -124,8 +125,7 @@ class JointTransform:
 
     def _tensor(self, key: str, pixels: np.ndarray) -> Tensor:
         if key == "mask":
-            values = pixels[:, :, :1].astype(np.float32).transpose(2, 0, 1)
-            return torch.from_numpy((values > values.max() / 2).astype(np.float32))
+            return torch.from_numpy(is_set(pixels[None, :, :, 0]).astype(np.float32))
         if key in MAPS:
             return torch.from_numpy(pixels[:, :, :1].astype(np.int64).transpose(2, 0, 1).copy())
         return to_tensor(pixels, self.value_range).clamp_(-1, 1)

@@ -17,6 +17,8 @@ def models() -> list[i2i.ModelCard]:
     return [
         i2i.ModelCard("invert", "filters:Invert", data="unpaired", summary="The negative."),
         i2i.ModelCard("double", "filters:Double", data="unpaired", summary="Twice the size."),
+        i2i.ModelCard("tint", "filters:Tint", data="labelled", summary="Attributes as brightness of channels."),
+        i2i.ModelCard("paint", "filters:Paint", data="paired", summary="A label map as gray levels."),
     ]
 
 
@@ -59,6 +61,34 @@ class Double(Invert):
 
     def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
         return inputs["source"].repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+class Tint(Invert):
+    """Set the first channel to 1 for attribute "Big", the second for "Old", and to -1 for "not-" of them."""
+
+    joins_targets = True
+    trains_jointly = True
+
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
+        result = inputs["source"].clone()
+        for asked in request.to.split(","):
+            result[:, ("Big", "Old").index(asked.removeprefix("not-"))] = -1.0 if asked.startswith("not-") else 1.0
+        return result
+
+
+class Paint(Invert):
+    """Paint label k at k / 10 of the range; where an instance map is given, its odd numbers are black."""
+
+    inputs = ("label",)
+    companions = {"instance": "Map of single objects."}  # noqa: RUF012
+
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
+        labels = inputs["label"]
+        assert labels.dtype == torch.int64
+        assert all(side % self.size_multiple == 0 and side >= self.min_size for side in labels.shape[2:])
+        painted = (labels / 10 * 2 - 1).to(self.weight).expand(-1, 3, -1, -1)
+        odd = inputs["instance"] % 2 if "instance" in inputs else torch.zeros_like(labels)
+        return torch.where(odd.bool(), -torch.ones_like(painted), painted)
 
 
 def make(cls: type[Invert] = Invert, **spec: object) -> Invert:
