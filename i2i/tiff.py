@@ -120,9 +120,10 @@ def read(data: bytes, path: Path) -> Picture:
             with PIL.Image.open(io.BytesIO(data)) as image:
                 image.load()  # and turns it upright
                 pixels, alpha, profile = images.from_pillow(image)
-                kept = replace(metadata.gather(image, pixels.shape[:2]), exif=tags_to_exif(page, data), icc=profile)
+                kept = metadata.gather(image, pixels.shape[:2])
             tags = _tags(page, "YXS", -1, not notes)
-            return Picture(pixels, alpha, "TIFF", replace(kept, tiff=tags, nodata=_nodata(page)), notes)
+            kept = replace(kept, exif=tags_to_exif(page, data), icc=profile, tiff=tags, nodata=_nodata(page))
+            return Picture(pixels, alpha, "TIFF", replace(kept, dpi=_dpi(page)), notes)  # Pillow says 1 for none
         if layout.axes[0] in "SC":
             values = np.moveaxis(values, 0, -1)
         values = values.reshape(*layout.size, layout.samples)

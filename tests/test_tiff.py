@@ -218,3 +218,11 @@ def test_a_packing_that_nothing_here_reads_says_what_to_install(tmp_path, monkey
     except ImportError:
         with pytest.raises(Unreadable, match="packed with LZW, which needs another package: pip install imagecodecs"):
             read(tmp_path / "x.tif")
+
+
+def test_a_file_without_a_resolution_gets_none(tmp_path):
+    Image.new("CMYK", (4, 4)).save(tmp_path / "x.tif")
+    picture = read(tmp_path / "x.tif")
+    assert picture.metadata.dpi is None
+    write(tmp_path / "y.tif", picture)
+    assert tags(tmp_path / "y.tif")[296] == 1  # no unit: a ratio of sides
