@@ -108,8 +108,9 @@ class Chart:
                 for points in runs(curve.steps, values):
                     path = " ".join(at(step, value) for step, value in points)
                     lines.append(f'<polyline class="{style}" fill="none" {stroke} points="{path}"/>')
+            dashed = ' class="dashed"' * (index >= COLOURS)
             legend.append(
-                f'<li><i style="background:var(--c{index % COLOURS})"></i>{escape(curve.name)} '
+                f'<li><i{dashed} style="background:var(--c{index % COLOURS})"></i>{escape(curve.name)} '
                 f"<b>{number(means[-1])}</b></li>"
             )
         return (

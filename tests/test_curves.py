@@ -98,3 +98,10 @@ def test_ticks_are_round():
     assert curves.ticks(0, 10) == [0, 2, 4, 6, 8, 10]
     assert curves.ticks(0.03, 0.41) == [0.1, 0.2, 0.3, 0.4]
     assert curves.ticks(3, 3) == [3]
+
+
+def test_more_terms_than_colours_are_told_apart_in_line_and_legend():
+    drawn = Chart("t", [Curve(f"term {i}", [1, 2], [1.0, 2.0]) for i in range(curves.COLOURS + 1)]).html()
+    assert drawn.count('<polyline class="smooth"') == curves.COLOURS + 1
+    assert drawn.count('class="dashed"') == 1
+    assert len(re.findall(r'<polyline class="smooth"[^>]*stroke-dasharray', drawn)) == 1
