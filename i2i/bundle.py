@@ -26,6 +26,7 @@ from i2i.manifest import MANIFEST, Manifest
 from i2i.manifest import read as read_manifest
 from i2i.options import build
 from i2i.plugins import load_class, registry
+from i2i.spec import words
 from i2i.weights import WEIGHTS
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ __all__ = ["MANIFEST", "RESUME", "WEIGHTS", "BadBundle", "Manifest", "load", "re
 def describe(name: str, model: Model, **more: Any) -> Manifest:
     """Make the manifest of a model by the name of its card."""
     from i2i import __version__
-    from i2i.options import schema, to_plain
+    from i2i.options import to_plain
+    from i2i.request import schema_of
 
     owner = registry().owner(name)
     return Manifest(
@@ -47,7 +49,7 @@ def describe(name: str, model: Model, **more: Any) -> Manifest:
         options=to_plain(model.options),
         spec=model.spec,
         targets=tuple(model.targets()),
-        request=schema(type(model).Request),
+        request=schema_of(model),
         phase=model.phase,
         plugin=owner.name,
         distribution=owner.distribution,
@@ -92,7 +94,7 @@ def load(path: Path | str, device: str = "cpu") -> Model:
     try:
         manifest = read_manifest(folder)
         model = _build_model(manifest, folder)
-        read_weights(model, folder)
+        read_weights(model, folder, partial=True)
     except BadBundle as error:
         spare = folder.parent / "previous"
         if folder == Path(path) or folder == spare or not is_whole(spare):
@@ -116,8 +118,9 @@ def _build_model(manifest: Manifest, folder: Path) -> Model:
         raise BadBundle(f"{folder / MANIFEST}: {error}") from None
     held = weights.stored(folder / WEIGHTS)
     with torch.random.fork_rng(devices=[]):  # the caller's chance is not ours to spend
+        torch.manual_seed(0)  # what a bundle does not hold is the same at each load
         try:
-            model = weights.build_within(lambda: cls(options, manifest.spec), held, folder / WEIGHTS)
+            model = weights.build_within(lambda: cls(options, manifest.spec), held, folder / WEIGHTS, manifest.held)
         except BadBundle:
             raise
         except Exception as error:
@@ -150,19 +153,27 @@ def _missing_plugin(manifest: Manifest, folder: Path) -> str:
     return f'{folder} needs the model "{manifest.model}" of {source}, which is not installed{install}'
 
 
-def read_weights(model: Model, folder: Path) -> None:
+def read_weights(model: Model, folder: Path, partial: bool = False) -> None:
     """Fill a model from a bundle's weights: every tensor must be there, of the right shape, as it was written.
 
-    Raises BadBundle.
+    A bundle that was imported may hold some of the model's networks alone; where that is welcome (`partial`) the others
+    stay as they are. Raises BadBundle.
     """
-    path = folder / WEIGHTS
-    weights.check_fit(model, weights.stored(path), path)
-    written = read_manifest(folder).files.get(WEIGHTS)
+    path, manifest = folder / WEIGHTS, read_manifest(folder)
+    if manifest.held and not partial:
+        raise BadBundle(f"{folder} holds {words(manifest.held)} alone; a run goes on from all of its networks")
+    weights.check_fit(model, weights.stored(path), path, manifest.held)
+    written = manifest.files.get(WEIGHTS)
     if written is not None and _fingerprint(path) != written:
         raise BadBundle(
             f"{path} is damaged: it is not the file that {MANIFEST} describes; take the bundle from its source again"
         )
-    weights.fill(model, path)
+    weights.fill(model, path, manifest.held)
+
+
+def lacking(model: Model, manifest: Manifest) -> list[str]:
+    """The networks of a model that its bundle does not hold."""
+    return [name for name in weights.submodules(model) if manifest.held and name not in manifest.held]
 
 
 def write(folder: Path, model: Model, manifest: Manifest, resume: Mapping[str, Any] | None = None) -> None:
@@ -188,7 +199,7 @@ def write_beside(folder: Path, model: Model, manifest: Manifest, resume: Mapping
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        weights.write(model, temporary / WEIGHTS)
+        weights.write(model, temporary / WEIGHTS, manifest.held)
         if resume is not None:
             _save(dict(resume), temporary / RESUME)
         files = {path.name: _fingerprint(path) for path in sorted(temporary.iterdir())}

@@ -15,7 +15,7 @@ from i2i.errors import Stopped
 from i2i.plugins import registry
 
 BEGINNINGS = re.compile(r"(a|all|cannot|its|neither|no|none|nothing|only|say|the|there|these|this|too|unknown) ")
-COMMANDS = ("train", "resume", "translate", "data", "models", "runs", "plugins", "doctor")
+COMMANDS = ("train", "resume", "translate", "data", "models", "runs", "weights", "plugins", "doctor")
 
 
 def version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,15 @@ Stored = Mapping[str, tuple[tuple[int, ...], str]]
 """What a weights file holds: {name: (shape, safetensors' name of the type)}."""
 
 
-def write(model: Model, path: Path) -> None:
-    """Write a model's tensors; those of shared modules once. Raises OSError when the disk is full or read-only."""
+def write(model: Model, path: Path, networks: Sequence[str] = ()) -> None:
+    """Write a model's tensors, those of shared modules once, or of some `networks` (attributes) alone.
+
+    Raises OSError when the disk is full or read-only.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    state = model.state_dict(keep_vars=True)
+    state = _tensors(model, networks)
     aliases = _aliases(state)
     unique: dict[str, torch.Tensor] = {}
     places = set()
@@ -60,24 +63,34 @@ def stored(path: Path) -> Stored:
         return {name: (tuple(part.get_shape()), str(part.get_dtype())) for name, part in slices.items()}
 
 
-def fill(model: Model, path: Path) -> None:
-    """Fill a model from a weights file; every tensor must be there, and of the right shape. Raises BadBundle."""
+def fill(model: Model, path: Path, networks: Sequence[str] = ()) -> None:
+    """Fill a model, or some of its networks, from a weights file that holds every tensor in its shape.
+
+    Raises BadBundle.
+    """
     from safetensors.torch import load_file
 
-    check_fit(model, stored(path), path)
+    check_fit(model, stored(path), path, networks)
     with _reading(path):
         tensors = load_file(path)
-    for name, first in _aliases(model.state_dict(keep_vars=True)).items():
+    for name, first in _aliases(_tensors(model, networks)).items():
         tensors.setdefault(name, tensors[first])
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(tensors, strict=not networks)
     except (RuntimeError, KeyError, TypeError) as error:
         raise BadBundle(f"{path} does not fit the model: {_first_line(error)}") from error
 
 
-def check_fit(model: Model, held: Stored, path: Path) -> None:
-    """Hold a model's tensors against those of a file. Raises BadBundle that names the first that does not fit."""
-    own = model.state_dict(keep_vars=True)
+def check_fit(model: Model, held: Stored, path: Path, networks: Sequence[str] = ()) -> None:
+    """Hold a model's tensors, or those of some networks, against a file's.
+
+    Raises BadBundle that names the first that does not fit.
+    """
+    if strange := [name for name in networks if name not in submodules(model)]:
+        raise BadBundle(
+            f'{path.parent} does not fit the model: it says it holds "{strange[0]}", which the model does not have'
+        )
+    own = _tensors(model, networks)
     missing = sorted(own.keys() - held.keys() - _aliases(own).keys())
     unknown = sorted(held.keys() - own.keys())
     if missing or unknown:
@@ -91,6 +104,11 @@ def check_fit(model: Model, held: Stored, path: Path) -> None:
             raise BadBundle(f"{path} does not fit the model: {name} has the type {kind}, not {own[name].dtype}")
 
 
+def submodules(model: Model) -> list[str]:
+    """The attributes of a model that hold its weights, in order."""
+    return list(dict.fromkeys(key.partition(".")[0] for key in model.state_dict(keep_vars=True)))
+
+
 def is_double(held: Stored) -> bool:
     """Whether a file holds a model that was trained in float64."""
     return {kind for _, kind in held.values() if kind.startswith(FLOATING)} == {"F64"}
@@ -100,7 +118,7 @@ class _Larger(BadBundle):
     """A model takes more memory than its file explains."""
 
 
-def build_within(make: Callable[[], Model], held: Stored, path: Path) -> Model:
+def build_within(make: Callable[[], Model], held: Stored, path: Path, networks: Sequence[str] = ()) -> Model:
     """Build a model whose options may ask for anything: refuse before memory is taken for far more than a file holds.
 
     One that asks for more is built without memory first, on torch's meta device, and held against the file; that takes
@@ -115,7 +133,9 @@ def build_within(make: Callable[[], Model], held: Stored, path: Path) -> Model:
             return make()
     except (_Larger, RuntimeError, MemoryError):
         pass
-    numbers += 2_000_000_000  # room for frozen pretrained networks, which no bundle holds
+    # Room for frozen pretrained networks, which no bundle holds; of one that lacks networks, nothing vouches for their
+    # size.
+    numbers += 200_000_000 if networks else 2_000_000_000
     try:
         with _limits(numbers, tensors, path), torch.device("meta"):
             sketch = make()
@@ -124,7 +144,7 @@ def build_within(make: Callable[[], Model], held: Stored, path: Path) -> Model:
     except Exception:
         pass  # a model that cannot be built on "meta" says why when it is really built
     else:
-        check_fit(sketch, held, path)
+        check_fit(sketch, held, path, networks)
     with _limits(numbers, tensors, path):
         return make()
 
@@ -153,6 +173,12 @@ def _limits(numbers: int, tensors: int, path: Path) -> AbstractContextManager[An
             return function(*args, **kwargs)
 
     return Limits()
+
+
+def _tensors(model: Model, networks: Sequence[str]) -> dict[str, torch.Tensor]:
+    """A model's tensors by name, or those of some networks."""
+    state = model.state_dict(keep_vars=True)
+    return {key: tensor for key, tensor in state.items() if not networks or key.partition(".")[0] in networks}
 
 
 def _is_count(value: Any) -> bool:

@@ -95,7 +95,7 @@ def _resnet(state: State) -> Recognised:
     sizes = {tensor.shape[-1] for key, tensor in state.items() if key.endswith(".filt") and tensor.dim() == 4}
     arguments |= {"upsample": "blur" if 4 in sizes else "transposed", "antialias": 3 in sizes}
     arguments["downs"] = (len(convolutions) - 2) // 2
-    notes = [f"{len(blocks)} blocks", f"{arguments['downs']} halvings", _in_words(arguments["norm"])]
+    notes = [_count(len(blocks), "block"), _count(arguments["downs"], "halving"), _in_words(arguments["norm"])]
     notes += ["dropout"] * bool(arguments.get("dropout")) + ["zero padding"] * (arguments.get("padding") == "zeros")
     notes += ["anti-aliased"] * (3 in sizes or 4 in sizes)
     return Recognised("resnet", arguments, _words("a ResNet generator", arguments, *notes))
@@ -116,27 +116,27 @@ def _unet(state: State) -> Recognised:
         "depth": depth,
         "norm": norm,
     }
-    return Recognised("unet", arguments, _words("a U-Net", arguments, f"{depth} halvings", _in_words(norm)))
+    return Recognised("unet", arguments, _words("a U-Net", arguments, _count(depth, "halving"), _in_words(norm)))
 
 
 def _patch(state: State) -> Recognised:
     convolutions = _convolutions(state, "model.")
     width, in_channels = _shape(state, "model.0.weight")[:2]
     layers = len(convolutions) - 2
-    arguments = {
+    arguments: dict[str, Any] = {
         "in_channels": in_channels,
         "width": width,
         "layers": layers,
         "norm": _norm(state, "model.", convolutions[1]),
         "antialias": any(key.endswith(".filt") for key in state),
     }
-    notes = [f"{layers} halvings", _in_words(arguments["norm"]), *["anti-aliased"] * arguments["antialias"]]
+    notes = [_count(layers, "halving"), _in_words(arguments["norm"]), *["anti-aliased"] * arguments["antialias"]]
     return Recognised("patch", arguments, _words("a patch discriminator", arguments, *notes))
 
 
 def _pixel(state: State) -> Recognised:
     width, in_channels = _shape(state, "net.0.weight")[:2]
-    arguments = {"in_channels": in_channels, "width": width, "norm": _norm(state, "net.", 2)}
+    arguments: dict[str, Any] = {"in_channels": in_channels, "width": width, "norm": _norm(state, "net.", 2)}
     words = _words("a pixel discriminator", arguments, _in_words(arguments["norm"]))
     return Recognised("pixel", arguments, words)
 
@@ -161,7 +161,7 @@ def _multiscale(state: State) -> Recognised:
         "norm": norm,
         "features": features,
     }
-    notes = [f"{scales} scales", f"{layers} halvings", _in_words(norm)]
+    notes = [_count(scales, "scale"), _count(layers, "halving"), _in_words(norm)]
     return Recognised("multiscale", arguments, _words("a multi-scale discriminator", arguments, *notes))
 
 
@@ -192,6 +192,10 @@ def _norm(state: State, prefix: str, convolution: int) -> str:
 
 def _in_words(norm: str) -> str:
     return "no norm" if norm == "none" else f"{norm} norm"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _words(name: str, arguments: Mapping[str, Any], *notes: str) -> str:

@@ -7,7 +7,7 @@ arXiv:1703.10593. As in the authors' code and unlike the paper, the identity los
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import i2i
 from i2i import losses, networks
+from i2i_cyclegan import published
 
 
 class CycleGAN(i2i.Model):
@@ -56,9 +57,10 @@ class CycleGAN(i2i.Model):
         padding: Literal["reflect", "replicate", "zeros"] = i2i.option(
             "reflect", help="Padding of the residual blocks."
         )
-        upsample: Literal["transposed", "resize"] = i2i.option(
-            "transposed", help="How generators double sides; resize draws no checkerboard."
+        upsample: Literal["transposed", "resize", "blur"] = i2i.option(
+            "transposed", help="How generators double sides; resize and blur (as CUT) draw no checkerboard."
         )
+        antialias: bool = i2i.option(False, help="Blur before halving, in a resnet and patch discriminators, as CUT.")
         discriminator: Literal["patch", "pixel"] = i2i.option("patch", help="Kind of the discriminators.")
         discriminator_width: int = i2i.option(64, help="Channels of a discriminator's first layer.", min=1)
         discriminator_layers: int = i2i.option(
@@ -108,7 +110,15 @@ class CycleGAN(i2i.Model):
             net = networks.UNet(source, target, o.generator_width, o.depth, o.norm, o.dropout, o.upsample)
         else:
             net = networks.ResNetGenerator(
-                source, target, o.generator_width, o.blocks, o.norm, o.dropout, o.padding, o.upsample
+                source,
+                target,
+                o.generator_width,
+                o.blocks,
+                o.norm,
+                o.dropout,
+                o.padding,
+                o.upsample,
+                antialias=o.antialias,
             )
         return networks.initialise(net, o.initialisation, o.initialisation_gain)
 
@@ -118,7 +128,9 @@ class CycleGAN(i2i.Model):
         if o.discriminator == "pixel":
             net = networks.PixelDiscriminator(channels, o.discriminator_width, o.norm)
         else:
-            net = networks.PatchDiscriminator(channels, o.discriminator_width, o.discriminator_layers, o.norm)
+            net = networks.PatchDiscriminator(
+                channels, o.discriminator_width, o.discriminator_layers, o.norm, antialias=o.antialias
+            )
         return networks.initialise(net, o.initialisation, o.initialisation_gain)
 
     def phases(self) -> list[i2i.Phase]:
@@ -181,6 +193,13 @@ class CycleGAN(i2i.Model):
             again = self._towards(request, back=True)(fake)
             rows.append({here: source[0], f"to {there}": fake[0], f"back to {here}": again[0]})
         return rows
+
+    @classmethod
+    def import_weights(cls, files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) -> i2i.Imported:
+        return published.understand(files, domains)
+
+    def export_weights(self) -> dict[str, dict[str, Tensor]]:
+        return published.publish(self)
 
 
 _ADVICE = (
