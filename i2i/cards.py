@@ -41,6 +41,7 @@ class MetricCard:
     target: str
     summary: str
     data: str | tuple[str, ...] = ()  # the kinds it can be measured on
+    lower_is_better: bool = False
 
 
 def import_target(target: str) -> Any:

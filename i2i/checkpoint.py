@@ -65,6 +65,18 @@ def save(
     return last
 
 
+def save_best(run_folder: Path, model: Model, manifest: bundle.Manifest) -> None:
+    """Write checkpoints/best, which translating prefers; nothing is resumed from it. Raises OSError."""
+    best, old = run_folder / "checkpoints" / "best", run_folder / "checkpoints" / ".best.writing"
+    written = bundle.write_beside(best, model, manifest)
+    shutil.rmtree(old, ignore_errors=True)
+    if best.exists():
+        best.rename(old)
+    written.rename(best)
+    shutil.rmtree(old, ignore_errors=True)
+    bundle.sync_folder(best.parent)
+
+
 def newest(run_folder: Path) -> Path:
     """The newest whole checkpoint of a run; a torn one is never read. Raises BadBundle when there is none."""
     folder = run_folder / "checkpoints"

@@ -51,6 +51,11 @@ def measure(metric: str, results: Sequence[Result]) -> float | None:
     return value if value is not None and np.isfinite(value) else None
 
 
+def is_better(metric: str, value: float, before: float) -> bool:
+    """Whether a figure has improved, by what its card says of it."""
+    return value < before if registry().metrics()[metric].lower_is_better else value > before
+
+
 def psnr(results: Sequence[Result]) -> float | None:
     """Mean peak signal-to-noise ratio in decibels of outputs to their targets, over the range [-1, 1].
 

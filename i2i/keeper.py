@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from i2i import checkpoint, distributed, figures
+from i2i import bundle, checkpoint, distributed, figures
 from i2i.device import Engine
 from i2i.model import Model, Phase, Progress, Watch, evaluating
 from i2i.plugins import registry
@@ -186,28 +186,45 @@ class Keeper:
         distributed.barrier()
 
     def measure(self) -> None:
-        """Measure the run's figure on held-back pictures, once, before its last checkpoint."""
+        """Measure the run's figure on held-back pictures: before its last checkpoint, and wherever --keep-best asks."""
         if self.log is not None and self.run.held_back is not None:
+            figure = None
             try:
                 with self.log.paused():
-                    self._measure(self.log)
+                    figure = self._measure()
             except Exception as error:  # the metric may be a plugin's; training is not lost for a figure
                 self.log.say(f"no figure was measured: {type(error).__name__}: {error}", warning=True)
+            if figure is not None:
+                metric, value, count = figure
+                best = " (the best so far)" if self.run.settings.keep_best and self._keep_best(metric, value) else ""
+                self.log.say(f"{metric} {value:.4g} on {count} held-back pictures{best}")
         distributed.barrier()
 
-    def _measure(self, log: RunLog) -> None:
+    def _measure(self) -> tuple[str, float, int] | None:
+        """The metric, what it is, and on how many pictures; None where there is nothing to tell."""
         metric = figures.choose(self.model.metric, self.run.kind)
         if not metric:
-            return
+            return None
         with evaluating(self.model), self.engine.autocast():
             results = [
                 figures.Result(inputs, request, self._translate(inputs, request))
                 for inputs, request in self.run.shown(MEASURED)
             ]
         value = figures.measure(metric, results) if results else None
-        if value is not None:
-            self.run.figures[metric] = round(value, 4)
-            log.say(f"{metric} {value:.4g} on {len(results)} held-back pictures")
+        if value is None:
+            return None
+        self.run.figures[metric] = round(value, 4)
+        return metric, value, len(results)
+
+    def _keep_best(self, metric: str, value: float) -> bool:
+        """Keep the weights as they are as checkpoints/best, unless the figure was better before."""
+        best = self.run.folder / "checkpoints" / "best"
+        if bundle.is_whole(best):
+            before = bundle.read_manifest(best).figures.get(metric)
+            if before is not None and not figures.is_better(metric, round(value, 4), before):
+                return False
+        checkpoint.save_best(self.run.folder, self.model, self.run.manifest(self.model))
+        return True
 
     def _translate(self, inputs: Any, request: Any) -> Tensor:
         return self.model.translate(self.engine.move(inputs), request)[0].float().cpu()

@@ -168,7 +168,7 @@ def fit(run: Run, model: Model, engine: Engine, log: RunLog | None, state: check
                     # Keep.
                     if run.step == stretch.end:
                         keeper.with_batches(model.finish, stretch)
-                    if run.step == run.steps or late:
+                    if run.step == run.steps or late or (preview and settings.keep_best):
                         keeper.measure()
                     if save:
                         keeper.save()

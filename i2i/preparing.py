@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from i2i import bundle, catalogue, checkpoint, distributed
+from i2i import bundle, catalogue, checkpoint, distributed, figures
 from i2i.cards import ModelCard, import_target
 from i2i.data import open_datasets
 from i2i.data.check import check
@@ -101,6 +101,9 @@ def prepare(model: str, names: str | Sequence[str], given: Mapping[str, Any], co
         raise ValueError(f"{card.name} trains on one data set, {len(names)} are named: {', '.join(names)}; name one")
     roots = tuple(catalogue.resolve(name) for name in names)
     run = _open(card, options, settings, data_options, " + ".join(names), roots)
+    if settings.keep_best and not (run.held_back and figures.choose(cls.metric, run.kind)):
+        what = "no picture is held back" if not run.held_back else f"no figure suits {card.name} on {run.kind} data"
+        raise ValueError(f"--keep-best has nothing to compare: {what}; leave it out")
     steps = settings.steps or math.ceil(settings.epochs * len(run.dataset) / settings.batch_size)
     run.planned = run.steps = steps
     run.dataset.notes += _warnings(run)

@@ -49,6 +49,10 @@ class Settings(Options):
     time_limit: str | None = option(None, help="Stop and save after this time: 30m, 8h.")
     checkpoint_every: str = option("5m", help="Save after this time (30s, 5m, 2h) or this many steps (500).")
     preview_every: str = option("5m", help="Draw the sample sheet after this time or this many steps.")
+    keep_best: bool = option(
+        False,
+        help="Measure the figure at every preview, and keep the best checkpoint: translating then takes that one.",
+    )
     log_every: int = option(10, help="Steps between lines of log.jsonl.", min=1)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import i2i
-from i2i import bundle, checkpoint, loop, preparing, training
+from i2i import bundle, checkpoint, figures, loop, preparing, training
+from i2i.cards import MetricCard
 from i2i.errors import Stopped
 
 QUICK: dict[str, Any] = {"precision": "fp32", "workers": 0, "device": "cpu"}
@@ -304,3 +305,34 @@ def test_one_python_call_trains(toys: Any, pairs: Path, monkeypatch: pytest.Monk
     folder = i2i.train("toy", pairs, steps=3, workers=0)
     assert folder == Path("runs/toy-pairs")
     assert i2i.load(folder).phase == "adversarial"
+
+
+def test_the_best_checkpoint_is_kept_and_preferred(toys, pairs, monkeypatch):
+    values = iter([20.0, 22.5, 21.0, 22.5])
+    monkeypatch.setattr(figures, "measure", lambda metric, results: next(values))
+    options = QUICK | {"steps": 8, "preview_every": "2", "keep_best": True, "out": pairs.parent / "runs"}
+    run = preparing.prepare("toy", str(pairs), options)
+    training.start(run)
+    best, last = (bundle.read_manifest(run.folder / "checkpoints" / name) for name in ("best", "last"))
+    assert (best.step, best.figures) == (4, {"psnr": 22.5})
+    assert (last.step, last.figures) == (8, {"psnr": 22.5})
+    assert bundle.resolve(run.folder).name == "best"
+    assert not (run.folder / "checkpoints/best/resume.pt").exists()
+    assert bundle.load(run.folder).manifest.step == 4
+    training.start(*preparing.reopen(run.folder, None, 10, None, {}))  # going on starts from the last, not the best
+    assert bundle.read_manifest(run.folder / "checkpoints/last").step == 10
+
+
+def test_keeping_the_best_of_what_cannot_be_measured_is_refused(toys, pairs):
+    with pytest.raises(ValueError, match="no figure suits toy-flat on images data; leave it out"):
+        preparing.prepare("toy-flat", str(pairs / "source"), QUICK | {"keep_best": True})
+
+
+def test_which_of_two_figures_is_better(toys, monkeypatch):
+    card = MetricCard("error", "x:y", "", lower_is_better=True)
+    monkeypatch.setattr(
+        type(figures.registry()), "metrics", lambda self: {"error": card, "psnr": MetricCard("psnr", "", "")}
+    )
+    assert figures.is_better("error", 1.0, 2.0)
+    assert not figures.is_better("error", 2.0, 2.0)
+    assert figures.is_better("psnr", 2.0, 1.0)

@@ -112,7 +112,8 @@ def work(
     along = {key: Path(values.pop(key)) for key in companions(said.request) if key in values}
     if not quiet:
         goal = f" to {values['to']}" if values["to"] else ""
-        print(f"Translating{goal} with {found.path} (step {found.manifest.step:,})", file=sys.stderr)
+        best = "its best, " if found.bundle.name == "best" else ""
+        print(f"Translating{goal} with {found.path} ({best}step {found.manifest.step:,})", file=sys.stderr)
 
     from i2i import bundle
     from i2i.batch import translate_plan
