@@ -1,0 +1,96 @@
+"""pix2pixHD's networks: a global generator in two parts, and the local enhancer that doubles its resolution.
+
+The global generator is a `Trunk` and a head; the enhancer takes the trunk's map, so that the head rests from then on.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2i import networks
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def initialised(net: Net) -> Net:
+    """Draw weights from N(0, 0.02) and leave biases to torch, as the reference does."""
+    for layer in net.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.reset_parameters()
+    return networks.initialise(net, biases=False)
+
+
+def halved(images: Tensor) -> Tensor:
+    """Halve the sides of (N, C, H, W), rounded up, as the reference's pyramids do."""
+    return F.avg_pool2d(images, 3, stride=2, padding=1, count_include_pad=False)
+
+
+class Trunk(networks.ResNetGenerator):
+    """The global generator but for its head: (N, in, H, W) to (N, width, H, W)."""
+
+    def __init__(self, in_channels: int, width: int, downs: int, blocks: int, upsample: str = "transposed") -> None:
+        super().__init__(in_channels, 1, width, blocks, upsample=upsample, downs=downs)
+        del self.head
+        initialised(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.up(self.blocks(self.down(self.stem(images))))
+
+
+def make_head(width: int, out_channels: int) -> nn.Sequential:
+    """Make what turns a map (N, width, H, W) into pictures (N, out, H, W) in [-1, 1]."""
+    return initialised(
+        networks.stage(pad=networks.Pad(3), conv=nn.Conv2d(width, out_channels, 7), act=nn.Tanh()),
+    )
+
+
+class Enhancer(nn.Module):
+    """Make pictures (N, out, H, W) of (N, in, H, W) and the trunk's map (N, 2 width, H/2, W/2) of it at half size."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, width: int, blocks: int, upsample: str = "transposed"
+    ) -> None:
+        super().__init__()
+
+        def normed(**layers: nn.Module) -> nn.Sequential:
+            channels = layers["conv"].out_channels
+            return networks.stage(
+                **layers, norm=networks.normalisation("instance", channels), act=nn.ReLU(inplace=True)
+            )
+
+        self.front = nn.Sequential(
+            normed(pad=networks.Pad(3), conv=nn.Conv2d(in_channels, width, 7)),
+            normed(conv=nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)),
+        )
+        self.blocks = nn.Sequential(*(networks.ResidualBlock(2 * width, "instance") for _ in range(blocks)))
+        self.up = normed(**networks.upsampling(2 * width, width, upsample, size=3, bias=True))
+        self.head = make_head(width, out_channels)
+        initialised(self)
+
+    def forward(self, images: Tensor, coarse: Tensor) -> Tensor:
+        x = self.front(images) + coarse  # (N, 2 width, H/2, W/2)
+        return self.head(self.up(self.blocks(x)))
+
+
+def make_encoder(in_channels: int, channels: int, width: int, downs: int) -> networks.ResNetGenerator:
+    """Make the feature encoder, (N, in, H, W) to (N, channels, H, W) in [-1, 1]: halve, and double again."""
+    return initialised(networks.ResNetGenerator(in_channels, channels, width, blocks=0, downs=downs))
+
+
+def check_sizes(
+    size: tuple[int, int], multiple: int, local: bool, discriminator: networks.MultiScaleDiscriminator
+) -> None:
+    """Refuse pictures (H, W) that a phase could not train on. Raises ValueError with a size that it can."""
+    unit = multiple * (2 if local else 1)  # the first of the local phases sees half
+    smallest = discriminator.scales[0].min_size * 2 ** (len(discriminator.scales) - 1) * (2 if local else 1)
+    for side in size:
+        if side % unit or side < max(2 * unit, smallest):
+            near = max(2, -(-smallest // unit), round(side / unit)) * unit
+            way = ", or --generator global" if local else ""
+            raise ValueError(
+                f"image size {side} does not suit these networks, whose sides are multiples of {unit} and at least "
+                f"{max(2 * unit, -(-smallest // unit) * unit)}; use --image-size {near}{way}, or fewer --downs"
+            )

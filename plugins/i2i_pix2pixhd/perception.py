@@ -1,0 +1,42 @@
+"""The perceptual loss: VGG-19's features of fakes and photos, with the reference's layers, weights and input range."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import torch
+from torch import Tensor
+
+from i2i import losses, networks
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+
+def load(where: str, channels: int) -> networks.Frozen | None:
+    """Get VGG-19's weights from a file, or by "download"; None, with a warning, where they cannot be had.
+
+    Raises ValueError for a file that is not there or holds something else.
+    """
+    try:
+        if channels not in (1, 3):
+            raise OSError(f"VGG-19 takes gray and colour, and the pictures have {channels} channels")
+        return networks.VGGFeatures.pretrained(LAYERS, where, imagenet=False)  # the reference shows it [-1, 1]
+    except OSError as error:
+        if channels in (1, 3) and where != "download":
+            raise ValueError(f"--vgg {where} cannot be read: {error.strerror or error}; give a file, or off") from None
+        if os.environ.get("RANK", "0") == "0":
+            print(
+                f"Warning: the perceptual loss is off ({error}). Results will be less sharp; give the file of weights "
+                "with --vgg FILE, or --vgg off to train without.",
+                file=sys.stderr,
+            )
+        return None
+
+
+def compare(vgg: networks.Frozen, fake: Tensor, real: Tensor) -> Tensor:
+    """How differently VGG-19 sees pictures (N, C, H, W) in [-1, 1]; gradients flow to `fake` alone."""
+    with torch.no_grad():
+        seen = vgg(real)
+    return losses.perceptual(vgg(fake), seen, WEIGHTS)
