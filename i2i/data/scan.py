@@ -22,6 +22,7 @@ from i2i.options import nearest
 
 DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
 _VERSION = 2  # of the remembered results
+_NO_TEXT = "has a name that is no UTF-8; rename it"  # it can be neither printed nor written into reports
 _SILENCE = 5  # seconds, after which it is said how far looking has come
 T = TypeVar("T")
 
@@ -83,8 +84,10 @@ def scan(root: Path) -> Tree:
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise ValueError(f"{root} {what}; give a folder of pictures{_similar(root)}")
-    pictures, documents, stray = _sort(_walk(root))
+    names = {name: name.encode("utf-8", "backslashreplace").decode() for name in _walk(root)}
+    pictures, documents, stray = _sort(name for name, shown in names.items() if name == shown)
     infos = _inspect_all(root, pictures)
+    infos |= {shown: Info(problem=_NO_TEXT) for name, shown in names.items() if name != shown}
     for name in documents:
         infos |= {member: Info(**info) for member, info in idx.describe(root, name).items()}
     return Tree(root, dict(sorted(infos.items())), tuple(documents), tuple(stray), config.read(root))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,14 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, draw) -> None:
     assert tree.pictures["pipe.png"].problem == "is a pipe, a socket or a device"
     assert tree.pictures["loop.png"].problem.startswith("cannot be opened: ")
     assert tree.documents == ("loop",)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text here")
+def test_a_name_that_is_no_text_is_unreadable(tmp_path: Path, draw) -> None:
+    good = draw(tmp_path / "Été\n1.png")
+    (tmp_path / os.fsdecode(b"set\xff")).mkdir()
+    shutil.copy(good, tmp_path / os.fsdecode(b"set\xff") / "a.png")
+    tree = scan(tmp_path)
+    assert tree.usable == {"Été\n1.png"}
+    assert tree.pictures["set\\udcff/a.png"].problem == "has a name that is no UTF-8; rename it"
+    assert all(name.encode() for name in tree.pictures)
