@@ -124,6 +124,7 @@ class Keeper:
     ) -> None:
         self.run, self.model, self.engine, self.optimizers, self.log = run, model, engine, optimizers, log
         self.watcher = Watcher(model.watches)
+        self._failed: set[str] = set()  # hooks whose failure was told
 
     def fetch(self, pending: Mapping[int, Mapping[str, Tensor]]) -> dict[str, float]:
         """Fetch the losses of the steps since the last fetch in one transfer; return those of the last step.
@@ -155,7 +156,7 @@ class Keeper:
         try:
             registry().manager.hook.step_finished(run=self.run, progress=progress, losses=dict(terms))
         except Exception as error:
-            self.log.say(f"a plugin's step_finished() failed: {type(error).__name__}: {error}", warning=True)
+            self._tell("step_finished", error)
 
     def save(self) -> None:
         """Write a checkpoint and the run's state."""
@@ -172,8 +173,13 @@ class Keeper:
         try:
             registry().manager.hook.checkpoint_saved(run=self.run, bundle=path)
         except Exception as error:
-            assert self.log is not None
-            self.log.say(f"a plugin's checkpoint_saved() failed: {type(error).__name__}: {error}", warning=True)
+            self._tell("checkpoint_saved", error)
+
+    def _tell(self, hook: str, error: Exception) -> None:
+        """Say that a plugin's observer failed; once, for it will fail again at the next step."""
+        if self.log is not None and hook not in self._failed:
+            self._failed.add(hook)
+            self.log.say(f"a plugin's {hook}() failed: {type(error).__name__}: {error}", warning=True)
 
     def preview(self) -> None:
         """Draw the sample sheet and the report. Leaves no trace in the training state."""

@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+import i2i
 from i2i import keeper
 from i2i.device import Engine
 from i2i.keeper import Due, Interrupt, Keeper, NonFinite, Watcher
 from i2i.model import Watch, evaluating
+from i2i.plugins import registry
 
 
 def test_steps_and_times_fall_due(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,3 +97,23 @@ def test_a_metric_that_fails_is_reported_and_loses_no_training() -> None:
     ((text, warning),) = said
     assert text.startswith('no figure was measured: LookupError: there is no metric "no-such-metric"')
     assert warning
+
+
+def test_an_observer_that_fails_at_every_step_is_told_once() -> None:
+    class Failing:
+        @staticmethod
+        @i2i.hookimpl
+        def step_finished(run: object, progress: object, losses: object) -> None:
+            raise RuntimeError("no")
+
+    said: list[str] = []
+    log = SimpleNamespace(say=lambda text, warning=False: said.append(text))
+    kept = Keeper(SimpleNamespace(step=1), SimpleNamespace(watches=()), Engine(), {}, log)  # type: ignore[arg-type]
+    manager = registry().manager
+    manager.register(Failing, name="failing")
+    try:
+        for _ in range(3):
+            kept.observe(None, {})  # type: ignore[arg-type]
+    finally:
+        manager.unregister(Failing)
+    assert said == ["a plugin's step_finished() failed: RuntimeError: no"]
