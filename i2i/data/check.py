@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from i2i.data import facts
+from i2i.data import facts, listed
 from i2i.data.layouts import Item
 from i2i.data.scan import Tree, scan
-from i2i.data.survey import Survey, check_pictures, kinds_of, survey
+from i2i.data.survey import Survey, check_pictures, kinds_of, some, survey
 
 FEW = {"images": 50, "paired": 50, "unpaired": 50, "labelled": 50, "captioned": 100}
 """Below so many training pictures (of a domain or class) a model learns them by heart."""
@@ -42,6 +43,7 @@ class Report:
     stray: list[str]
     missing: list[str]
     outside: list[str]
+    unused: dict[str, str]  # tables
     duplicates: list[list[str]]
     duplicates_across: list[list[str]]  # in what is trained on and in what is held back
     licence: str = ""
@@ -56,7 +58,7 @@ class Report:
         rows = [
             ("kind", f"{self.kind} ({self.layout})"),
             ("also reads as", ", ".join(self.other_kinds)),
-            (_DOMAINS.get(self.kind, "domains"), _cut(self.domains, 12)),
+            (_DOMAINS.get(self.kind, "domains"), some(self.domains, 12)),
             *((f"{split} samples", _counted(counts)) for split, counts in self.counts.items()),
             ("sizes", "; ".join(f"{name} {width}x{height}" for name, (width, height) in self.sizes.items())),
             ("pictures", ", ".join(f"{count:,} {name}" for name, count in self.formats.items())),
@@ -69,11 +71,12 @@ class Report:
             ("trained on", _samples(self.trained_on)),
             ("held back", f"{_samples(self.held_back)}, {self.held_back_from}"),
             ("licence", self.licence),
-            ("unreadable", _cut([f"{name} {reason}" for name, reason in self.unreadable.items()], _SHOWN, True)),
-            ("stray files", _cut(self.stray, _SHOWN, True)),
-            ("no partner", _cut(self.missing, _SHOWN, True)),
-            ("outside layout", _cut(self.outside, _SHOWN, True)),
-            ("duplicates", _cut([" = ".join(group) for group in self.duplicates], _SHOWN, True)),
+            ("unreadable", _all([f"{name} {reason}" for name, reason in self.unreadable.items()])),
+            ("stray files", _all(self.stray)),
+            ("no partner" if self.kind == "paired" else "incomplete", _all(self.missing)),
+            ("outside layout", _all(self.outside)),
+            ("unused tables", _all([f"{name} {reason}" for name, reason in self.unused.items()])),
+            ("duplicates", _all([" = ".join(group) for group in self.duplicates])),
         ]
         lines = [self.root, *(f"  {name + ':':16}{value}" for name, value in rows if value)]
         return "\n".join([*lines, *(f"  Warning: {warning}" for warning in self.warnings)])
@@ -100,15 +103,12 @@ def check(root: Path | str, kinds: tuple[str, ...] = ()) -> Report:
 
 
 def _report(found: Survey, others: list[str]) -> Report:
-    from i2i.catalogue import card_of
-
     tree, understood, splits = found.tree, found.found, found.splits
     used = {name for item in found.items for name in item.files.values()}
     infos = [tree.pictures[name] for name in sorted(used)]
     by_area = sorted(([info.width, info.height] for info in infos), key=lambda size: size[0] * size[1])
     middle = [round(median(info.width for info in infos)), round(median(info.height for info in infos))]
     groups, across = _duplicates(tree, splits)
-    card = card_of(tree.root)
     report = Report(
         root=str(tree.root),
         kind=understood.kind,
@@ -130,9 +130,10 @@ def _report(found: Survey, others: list[str]) -> Report:
         stray=list(tree.stray),
         missing=list(understood.missing),
         outside=list(understood.outside),
+        unused=listed.unused(tree),
         duplicates=groups,
         duplicates_across=across,
-        licence=str(tree.config.get("licence") or (card.licence if card else "")),
+        licence=found.licence,
     )
     _measure(report, found)
     report.warnings += _warnings(report, found)
@@ -203,12 +204,12 @@ def _warnings(report: Report, found: Survey) -> list[str]:
             )
             break
     if untrained := sorted({item.domain for item in found.items} - report.counts["train"].keys()):
-        warnings.append(f"No picture of {_cut(untrained, 3)} is trained on; put some into train/.")
+        where = "" if found.held_back_by_hash else " to train/"
+        warnings.append(f"No picture of {some(untrained, 3)} is trained on; add some{where}.")
     if not report.held_back:
         warnings.append("Nothing can be held back, so nothing can be measured; add pictures.")
-    if report.missing and report.kind == "paired":
-        lonely = _many(len(report.missing), "picture has", "pictures have")
-        warnings.append(f"{lonely} no partner, so training leaves out: {_cut(report.missing, 3)}.")
+    warnings += [f"{name} is not used: it {why}." for name, why in report.unused.items() if listed.is_expected(name)]
+    warnings += [found.incomplete] if found.incomplete else []
     smallest = min(min(size) for size in report.sizes.values())
     if smallest < 32 < max(max(size) for size in report.sizes.values()):
         warnings.append(f"The smallest picture is {report.sizes['smallest'][0]}x{report.sizes['smallest'][1]}.")
@@ -226,6 +227,6 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(shown) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
 
 
-def _cut(names: list[str], limit: int, count: bool = False) -> str:
-    shown = ", ".join(names[:limit]) + (f" and {len(names) - limit:,} more" if len(names) > limit else "")
-    return f"{len(names):,}: {shown}" if count and names else shown
+def _all(names: Collection[str]) -> str:
+    """How many there are, and the first of them."""
+    return f"{len(names):,}: {some(names, _SHOWN)}" if names else ""

@@ -17,7 +17,7 @@ from i2i.data.cache import Pictures
 from i2i.data.dataset import Dataset
 from i2i.data.layouts import Item
 from i2i.data.scan import Info
-from i2i.data.survey import Survey, survey
+from i2i.data.survey import Survey, some, survey
 from i2i.options import option
 from i2i.spec import DataSpec
 
@@ -64,7 +64,7 @@ class Folder(Dataset):
         infos = {name: found.tree.pictures[name] for item in used for name in item.files.values()}
         self.pictures = self._open_pictures(infos)
         self.notes = _notes(found, self.pictures.note)
-        self.licence = _licence(found)
+        self.licence = found.licence
 
     @abstractmethod
     def roles(self, items: list[Item]) -> dict[str, list[str]]:
@@ -121,7 +121,8 @@ class Folder(Dataset):
 def _check_strict(found: Survey) -> None:
     bad = [f"{name} {reason}" for name, reason in found.unreadable.items()]
     bad += [f"{name} is no picture" for name in found.tree.stray]
-    bad += [f"{name} has no partner" for name in found.found.missing]
+    lacks = "has no partner" if found.found.kind == "paired" else "is incomplete"
+    bad += [f"{name} {lacks}" for name in found.found.missing]
     if bad:
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         raise ValueError(
@@ -134,31 +135,15 @@ def _notes(found: Survey, *others: str) -> list[str]:
     """What was skipped or decided, in sentences for the user."""
     notes = []
     if found.unreadable:
-        notes.append(f"Skipped {_files(len(found.unreadable))} that cannot be read: {_some(found.unreadable)}.")
+        notes.append(f"Skipped {_files(len(found.unreadable))} that cannot be read: {some(found.unreadable, 3)}.")
     if found.tree.stray:
         are = "is no picture" if len(found.tree.stray) == 1 else "are no pictures"
-        notes.append(f"Ignored {_files(len(found.tree.stray))} that {are}: {_some(found.tree.stray)}.")
-    if found.found.missing:
-        notes.append(f"{len(found.found.missing)} have no partner and are left out: {_some(found.found.missing)}.")
-    if found.found.outside:
-        notes.append(f"{_files(len(found.found.outside))} lie outside the layout: {_some(found.found.outside)}.")
-    return notes + [note for note in others if note]
-
-
-def _some(names: Any) -> str:
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        notes.append(f"Ignored {_files(len(found.tree.stray))} that {are}: {some(found.tree.stray, 3)}.")
+    if outside := found.found.outside:
+        lie = "1 file lies" if len(outside) == 1 else f"{len(outside)} files lie"
+        notes.append(f"{lie} outside the layout: {some(outside, 3)}.")
+    return notes + [note for note in (found.incomplete, *others) if note]
 
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def _licence(found: Survey) -> str:
-    """The data's terms of use, from dataset.toml or the catalogue; empty when unknown."""
-    from i2i.catalogue import card_of
-
-    if told := found.tree.config.get("licence") or found.tree.config.get("license"):
-        return str(told)
-    card = card_of(found.tree.root)
-    return card.licence if card is not None else ""

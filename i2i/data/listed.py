@@ -17,21 +17,37 @@ _TRUE, _FALSE = {"1", "true", "yes", "1.0"}, {"0", "-1", "false", "no", "0.0", "
 
 def _tables(tree: Tree) -> list[tables.Table]:
     """Every table of pictures in the tree, read once."""
-    return tree.once("tables", _read_tables)
+    return tree.once("tables", _read_tables)[0]
 
 
-def _read_tables(tree: Tree) -> list[tables.Table]:
+def unused(tree: Tree) -> dict[str, str]:
+    """Tables that say nothing of pictures in the tree, with the reason."""
+    return tree.once("tables", _read_tables)[1]
+
+
+def is_expected(document: str) -> bool:
+    """Whether a table is named as those that describe pictures are, so that it is hardly there for something else."""
+    return PurePosixPath(document).stem.lower() in _EXPECTED
+
+
+def _read_tables(tree: Tree) -> tuple[list[tables.Table], dict[str, str]]:
     found: dict[object, list[tables.Table]] = {}
+    left: dict[str, str] = {}
     for document in tree.documents:
+        if PurePosixPath(document).suffix.lower() not in tables.SUFFIXES:
+            continue
         try:
             table = tables.read(tree, document)
-        except ValueError:
-            if PurePosixPath(document).stem.lower() in _EXPECTED:
+        except ValueError as error:
+            if is_expected(document):
                 raise
+            left[document] = str(error).removeprefix(str(tree.root / document)).lstrip(" ,")
             continue
-        if table is not None:
+        if table is None:
+            left[document] = f"names no picture here in a column such as {tables.FILE_COLUMNS[0]}"
+        else:
             found.setdefault((PurePosixPath(document).name, frozenset(table.columns)), []).append(table)
-    return [tables.join(parts) for parts in found.values()]
+    return [tables.join(parts) for parts in found.values()], left
 
 
 def _column(table: tables.Table, names: tuple[str, ...]) -> str | None:
@@ -131,13 +147,17 @@ def listed_pictures(tree: Tree) -> Found | None:
 
 
 def _classes(tree: Tree, table: tables.Table, column: str) -> Found | None:
-    said = {
-        row.file: str(row.values.get(column)).strip() for row in table.rows if row.values.get(column) not in (None, "")
-    }
+    said: dict[str, str] = {}
+    missing = list(table.missing)
+    for row in table.rows:
+        name = str(row.values.get(column, "")).strip()
+        if row.values.get(column) is None or not name:
+            missing.append(f"{row.file} (no {column})")
+        elif said.setdefault(row.file, name) != name:
+            missing.append(f"{row.file} ({column} {said[row.file]}, not {name})")
     names = sorted(set(said.values()), key=lambda name: (0, int(name), "") if name.isdecimal() else (1, 0, name))
     splits, numbers = _splits(tree, list(table.rows)), {name: number for number, name in enumerate(names)}
     items = [Item({"image": file}, splits[file], name, numbers[name]) for file, name in sorted(said.items())]
-    missing = list(table.missing) + [f"{row.file} (no {column})" for row in table.rows if row.file not in said]
     return _found(tree, "labelled", f"classes in {table.name}", items, tuple(names), missing) if items else None
 
 

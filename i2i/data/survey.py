@@ -110,6 +110,28 @@ class Survey:
         """Pictures that do not decode, with the reason."""
         return {name: info.problem for name, info in self.tree.pictures.items() if info.problem}
 
+    @property
+    def incomplete(self) -> str:
+        """What is left out for want of a partner, a picture or a label, in a sentence; empty when nothing is."""
+        missing = self.found.missing
+        if not missing:
+            return ""
+        one, more, lacks = ("picture has", "pictures have", "no partner")
+        if self.found.kind != "paired":
+            one, more, lacks = ("entry is", "entries are", "incomplete")
+        count = f"{len(missing):,} {one if len(missing) == 1 else more} {lacks}"
+        return f"{count}, so training leaves out: {some(missing, 3)}."
+
+    @property
+    def licence(self) -> str:
+        """The terms of use, from dataset.toml or the catalogue; empty when unknown."""
+        from i2i.catalogue import card_of
+
+        if told := self.tree.config.get("licence") or self.tree.config.get("license"):
+            return str(told)
+        card = card_of(self.tree.root)
+        return card.licence if card is not None else ""
+
     def fingerprint(self) -> str:
         """A sha256 of the items, their relative paths and their contents."""
         digest = hashlib.sha256()
@@ -146,6 +168,12 @@ def survey(root: Path, kind: str, tree: Tree | None = None) -> Survey:
     return result
 
 
+def some(names: Iterable[str], limit: int) -> str:
+    """The first of many names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit:,} more" if len(names) > limit else "")
+
+
 def check_pictures(tree: Tree) -> None:
     """Raise ValueError, saying what the folder holds instead, when not one picture in it can be used."""
     if tree.usable:
@@ -172,5 +200,5 @@ def _beside(root: Path) -> str:
     alike = {path: SequenceMatcher(None, root.name.lower(), path.name.lower()).ratio() for path in siblings}
     for path in sorted((path for path in siblings if alike[path] > 0.4), key=lambda path: -alike[path])[:5]:
         if count := count_pictures(path, 20_000):
-            return f" Did you mean {path} ({count:,} images)?"
+            return f" Did you mean {path} ({count:,} image{'s' if count != 1 else ''})?"
     return ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from i2i.data.scan import Tree
 
+SUFFIXES = (".jsonl", ".csv", ".tsv")
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "image_path", "img", "image_id", "name", "picture")
 SOURCE_COLUMNS = ("source", "input", "conditioning_image", "original_image", "a")
 TARGET_COLUMNS = ("target", "output", "ground_truth", "edited_image", "b")
@@ -88,19 +89,12 @@ class Finder:
 
 
 def read(tree: Tree, document: str) -> Table | None:
-    """Read one document as a table of pictures; None when it is not one.
+    """Read a document with one of SUFFIXES as a table of pictures; None when it names none.
 
-    Raises ValueError that names the line when a .jsonl or .csv file cannot be parsed.
+    Raises ValueError that names the line when it cannot be parsed.
     """
     path = tree.root / document
-    suffix = path.suffix.lower()
-    if suffix == ".jsonl":
-        records = _json_lines(path)
-    elif suffix in (".csv", ".tsv"):
-        records = _csv(path, "\t" if suffix == ".tsv" else ",")
-    else:
-        return None
-    return _table(tree, document, records)
+    return _table(tree, document, (_json_lines if path.suffix.lower() == ".jsonl" else _csv)(path))
 
 
 def _table(tree: Tree, document: str, records: list[dict[str, Any]]) -> Table | None:
@@ -114,7 +108,7 @@ def _table(tree: Tree, document: str, records: list[dict[str, Any]]) -> Table | 
     for record in records:
         cell = record.pop(column, None)
         if (file := finder.find(cell, document)) is None:
-            missing.append(str(cell))
+            missing.append(f"(no {column})" if cell in (None, "") else str(cell))
         else:
             split = next((word for key in of_splits if (word := _split(key, record.get(key)))), "")
             rows.append(Row(file, record, split, document))
@@ -152,11 +146,9 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _csv(path: Path, delimiter: str) -> list[dict[str, Any]]:
+def _csv(path: Path) -> list[dict[str, Any]]:
     text = _text(path)
-    first = text.partition("\n")[0]
-    if delimiter == "," and first.count(";") > first.count(","):
-        delimiter = ";"
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
     try:
         reader = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
         records = []
@@ -168,7 +160,7 @@ def _csv(path: Path, delimiter: str) -> list[dict[str, Any]]:
                 )
             records.append({key.strip(): value for key, value in record.items() if key and value is not None})
     except csv.Error as error:
-        raise ValueError(f"{path} is not a table: {error}") from None
+        raise ValueError(f"{path} is not a table: {error}; check its quotes") from None
     return records
 
 

@@ -108,7 +108,7 @@ def test_a_domain_without_training_pictures_is_a_warning(seasons: Path) -> None:
         path.unlink()
     report = check(seasons)
     assert report.counts == {"train": {"summer": 3}, "test": {"summer": 2, "winter": 2}}
-    assert "Warning: No picture of winter is trained on; put some into train/." in report.text()
+    assert "Warning: No picture of winter is trained on; add some to train/." in report.text()
 
 
 def test_a_domain_may_be_called_like_a_role(tmp_path: Path, draw) -> None:
@@ -119,3 +119,35 @@ def test_a_domain_may_be_called_like_a_role(tmp_path: Path, draw) -> None:
     assert report.channels == {"face": 1, "mask": 3}
     assert (report.depth, report.num_labels) == (8, 0)
     assert "stops training" not in report.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason", "warned"),
+    [
+        ("labels.csv", "file,label\nq0.png,a\n", "names no picture here in a column such as file_name", True),
+        ("labels.csv", "p0.png,a\np1.png,b\n", "names no picture here in a column such as file_name", True),
+        ("prices.csv", "what,much\ncamera,300\n", "names no picture here in a column such as file_name", False),
+        ("prices.csv", 'what,much\n"camera,300\n', "is not a table: unexpected end of data; check its quotes", False),
+    ],
+)
+def test_a_table_that_is_not_used_is_named(
+    tmp_path: Path, draw, name: str, text: str, reason: str, warned: bool
+) -> None:
+    for index in range(3):
+        draw(tmp_path / f"p{index}.png")
+    (tmp_path / name).write_text(text)
+    report = check(tmp_path)
+    assert (report.kind, report.unused) == ("images", {name: reason})
+    assert f"  unused tables:  1: {name} {reason}" in report.text()
+    assert (f"Warning: {name} is not used: it {reason}." in report.text()) is warned
+
+
+def test_what_a_table_lacks_is_called_incomplete(tmp_path: Path, draw) -> None:
+    for name in "abcd":
+        draw(tmp_path / f"{name}.png")
+    rows = "file,label\na.png,cat\na.png,dog\nb.png,\nc.png,cat\ngone.png,cat\n,cat\n"
+    (tmp_path / "labels.csv").write_text(rows)
+    report = check(tmp_path)
+    assert report.missing == ["gone.png", "(no file)", "a.png (label cat, not dog)", "b.png (no label)"]
+    assert "Warning: 4 entries are incomplete, so training leaves out: gone.png, " in report.text()
+    assert (report.counts, report.outside) == ({"train": {"cat": 1}, "test": {"cat": 1}}, ["b.png", "d.png"])

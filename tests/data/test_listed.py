@@ -55,7 +55,7 @@ def test_captions_in_a_table_with_a_row_a_sentence(tmp_path: Path, draw) -> None
     assert found(tmp_path, "captioned").items[0].captions == ("A dog, running.", "A dog.")
 
 
-@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_classes_in_a_table(tmp_path: Path, draw, separator: str) -> None:
     for index in range(3):
         draw(tmp_path / f"{index}.png")
