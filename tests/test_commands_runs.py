@@ -64,13 +64,14 @@ def test_runs_are_listed_newest_first(cli):
 def test_states_are_told_apart(cli):
     held = hold(make("alive", state="running"))
     make("gone", state="running")
-    damaged = make("damaged")
-    (damaged / "run.json").write_text("{")
-    found = {line.split()[0]: line for line in rows(cli())[1:4]}
+    (make("damaged") / "run.json").write_text("{")
+    make("odd", step="7", updated="soon", figures={"kid": None})
+    make("odder", figures=[1], updated=1e300)
+    found = {line.split()[0]: line for line in rows(cli())[1:6]}
     held.release()
     assert " running " in found["alive"]
     assert " stopped (killed) " in found["gone"]
-    assert " damaged " in found["damaged"]
+    assert all(" damaged " in found[name] for name in ("damaged", "odd", "odder"))
 
 
 def test_a_running_run_tells_the_step_of_its_log_and_a_killed_one_that_of_its_checkpoint(cli):

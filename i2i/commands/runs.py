@@ -19,6 +19,7 @@ from i2i.run import STATE, read_state
 from i2i.tables import size, table
 
 Out = Annotated[Path, typer.Option(help="Folder that runs are kept in.")]
+TYPES = {"state": str, "step": int, "steps": int, "figures": dict}  # of what is shown of run.json
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Listed:
     def updated(self) -> float:
         """When the run was last heard of, in seconds since 1970."""
         value = self.state.get("updated", self.state.get("started", 0))
-        return float(value) if isinstance(value, (int, float)) else 0.0
+        return float(value) if isinstance(value, (int, float)) and 0 < value < 1e11 else 0.0
 
     @property
     def condition(self) -> str:
@@ -83,12 +84,14 @@ def find(out: Path) -> list[Listed]:
 def look(folder: Path) -> Listed:
     """Read a run's state and measure its size; a damaged one is a run all the same."""
     try:
-        state = read_state(folder)
-        if state.get("state") == "running":  # run.json tells the step of its last checkpoint
-            state["step"] = max(state.get("step", 0), log.last_step(folder))
+        state: dict[str, Any] = {"state": "unknown", "step": 0} | read_state(folder)
+        if wrong := [key for key, kind in TYPES.items() if not isinstance(state.get(key, kind()), kind)]:
+            raise ValueError(f"{folder / STATE} is damaged: its {wrong[0]} is {state[wrong[0]]!r}")
+        if state["state"] == "running":  # run.json tells the step of its last checkpoint
+            state["step"] = max(state["step"], log.last_step(folder))
     except (OSError, ValueError) as error:
         state = {"state": "damaged", "problem": str(error)}
-    return Listed(folder, {"state": "unknown"} | state, disk_use(folder))
+    return Listed(folder, state, disk_use(folder))
 
 
 def disk_use(folder: Path) -> int:
