@@ -60,8 +60,7 @@ def read(path: Path) -> dict[str, Tensor]:
 def _kind(path: Path) -> str:
     """Tell the format by the first bytes. Raises ValueError for what holds no weights, saying what it is."""
     if path.is_dir():
-        some = sorted(file.name for file in path.glob("*.pth"))
-        inside = f"; name files in it, such as {path / some[0]}" if some else ""
+        inside = f"; name the files in it that belong together: {path / '*.pth'}" * any(path.glob("*.pth"))
         raise ValueError(f"{path} is a folder{inside}")
     if not path.is_file():
         raise ValueError(f"{path} is no file" if path.exists() else f"there is no file {path}")

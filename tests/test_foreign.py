@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import pickletools
 import struct
 import tarfile
 import zipfile
@@ -92,6 +93,28 @@ def test_other_honest_ways_of_keeping_weights(tmp_path: Path) -> None:
     assert torch.equal(foreign.read(tmp_path / "x.safetensors")["0.weight"], state["0.weight"])
     (tmp_path / "x.safetensors").rename(path)  # the content counts, not the name
     assert foreign.read(path).keys() == state.keys()
+
+
+def as_python_2_wrote(content: bytes) -> bytes:
+    """An old file with byte strings for names, as Python 2 pickled them."""
+    out, at = b"", 0
+    for _ in range(5):
+        operations = list(pickletools.genops(content[at:]))
+        for (opcode, value, start), end in zip(operations, [o[2] for o in operations[1:]] + [None], strict=True):
+            stop = at + (start + 1 if end is None else end or 0)
+            text = value.encode() if opcode.name == "BINUNICODE" else b""
+            out += b"U" + bytes([len(text)]) + text if text else content[at + (start or 0) : stop]
+        at = stop
+    return out + content[at:]
+
+
+def test_files_of_python_2_are_read(tmp_path: Path) -> None:
+    state, path = weights(), tmp_path / "x.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(as_python_2_wrote(path.read_bytes()))
+    assert b"X\x08\x00\x00\x000.weight" not in path.read_bytes()
+    read = foreign.read(path)
+    assert all(torch.equal(read[key], state[key]) for key in state)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -187,7 +210,7 @@ def test_what_is_no_file_at_all_is_said(tmp_path: Path) -> None:
     assert f"there is no file {tmp_path / 'none.pth'}" in refusal(tmp_path / "none.pth")
     assert refusal(tmp_path) == f"{tmp_path} is a folder"
     (tmp_path / "b.pth").touch()
-    assert refusal(tmp_path) == f"{tmp_path} is a folder; name files in it, such as {tmp_path / 'b.pth'}"
+    assert refusal(tmp_path) == f"{tmp_path} is a folder; name the files in it that belong together: {tmp_path}/*.pth"
     os.mkfifo(tmp_path / "pipe")  # reading it would wait for ever
     assert refusal(tmp_path / "pipe") == f"{tmp_path / 'pipe'} is no file"
     with tarfile.open(tmp_path / "old.pth", "w") as archive:
@@ -226,8 +249,8 @@ class Claim:
         self.count, self.shape, self.key = count, shape, key
 
 
-def claiming(value: Any) -> bytes:
-    """A pickle of claims, in torch's own words."""
+def claiming(value: Any, old: bool = False) -> bytes:
+    """A pickle of claims, in torch's own words, or in those before version 0.4."""
     buffer = io.BytesIO()
 
     class Pickler(pickle.Pickler):
@@ -236,9 +259,12 @@ def claiming(value: Any) -> bytes:
 
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, Claim):
-                storage = ("persist", ("storage", torch.FloatStorage, value.key, "cpu", value.count))
-                strides = (0,) * len(value.shape)
-                return torch._utils._rebuild_tensor_v2, (storage, 0, value.shape, strides, False, OrderedDict())
+                place = ("storage", torch.FloatStorage, value.key, "cpu", value.count)
+                storage = ("persist", (*place, None) if old else place)
+                facts = storage, 0, value.shape, (1,) * len(value.shape)
+                if old:
+                    return torch._utils._rebuild_tensor, facts
+                return torch._utils._rebuild_tensor_v2, (*facts, False, OrderedDict())
             return NotImplemented
 
     Pickler(buffer, 2).dump(value)
@@ -297,13 +323,14 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_old_files_that_claim_more_than_they_have_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
 
-    def write(value: Any, numbers: bytes) -> Path:
+    def write(value: Any, numbers: bytes, old: bool = True) -> Path:
         head = [0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}]
-        pickles = [pickle.dumps(part, 2) for part in head] + [claiming(value), pickle.dumps(["0"], 2)]
+        pickles = [pickle.dumps(part, 2) for part in head] + [claiming(value, old), pickle.dumps(["0"], 2)]
         path.write_bytes(b"".join(pickles) + numbers)
         return path
 
     numbers = struct.pack("<q4f", 4, 1, 2, 3, 4)
+    assert foreign.read(write({"a": Claim(4, (4,))}, numbers))["a"].tolist() == [1, 2, 3, 4]
     assert "its tensors need 4,000,000,000,008 bytes, and 24 are left" in refusal(
         write({"a": Claim(10**12, (4,))}, numbers)
     )

@@ -25,13 +25,14 @@ def register(app: typer.Typer) -> None:
     def import_(
         files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Files of weights.")] = None,
         model: Annotated[
-            str, typer.Option("--as", metavar="MODEL", help="Model they are of; without it: which there are.")
+            str, typer.Option("--as", metavar="MODEL", help="Model they are of; without it, those are listed that can.")
         ] = "",
         domains: Annotated[
             str, typer.Option(help="What the domains are called: summer,winter. The first is the source.")
         ] = "",
         out: Annotated[
-            Path | None, typer.Option(help="Folder to make the bundle. By default runs/NAME; if it is there, in it.")
+            Path | None,
+            typer.Option(help="Folder that becomes the bundle, or gets it if it is there. By default runs."),
         ] = None,
         name: Annotated[str, typer.Option(help="Name of the bundle. By default MODEL-DOMAINS or MODEL-FILE.")] = "",
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
         if not files or not model:
             known = words(importing.importers())
-            what = "--as MODEL says whose weights they are" if files else "name files of weights"
+            what = "it is not said whose weights these are" if files else "no files are named"
             raise ValueError(f"{what}: i2i import FILE... --as MODEL; models that read published weights: {known}")
         made, manifest, found = importing.understand(model, files, _split(domains))
         folder = place(out, name, called(manifest, files))

@@ -31,7 +31,7 @@ Files = Mapping[str, Mapping[str, Tensor]]
 def understand(files: Files, domains: tuple[str, ...]) -> i2i.Imported:
     """Tell generators and discriminators, where each leads or what it judges, and the options they share."""
     if domains and len(domains) != 2:
-        raise ValueError(f"cyclegan has two domains, {len(domains)} are named; give --domains SOURCE,TARGET")
+        raise ValueError(f"cyclegan has two domains, --domains names {', '.join(domains)}; give SOURCE,TARGET")
     if domains and domains[0] == domains[1]:
         raise ValueError(f"the two domains are both called {domains[0]}; give them two names with --domains")
     names: dict[str, str] = {}
@@ -65,7 +65,9 @@ def understand(files: Files, domains: tuple[str, ...]) -> i2i.Imported:
     weights: dict[str, Tensor] = {}
     for role, net in found.items():
         weights |= net.renamed(files[names[role]], prefix=f"{role}.")
-    notes = [f"{names[role]}: {found[role].words}; the {_in_words(role, known)}" for role in found] + notes
+    notes = [
+        f"{names[role]}: {found[role].words}; the {_in_words(role, known)}" for role in THEIRS if role in found
+    ] + notes
     if not domains:
         notes.append(f"the domains are called {known[0]} and {known[1]}; to call them otherwise: --domains")
     targets = tuple(domain for domain, way in zip(known, ("b_to_a", "a_to_b"), strict=True) if way in found)

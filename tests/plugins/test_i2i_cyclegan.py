@@ -110,6 +110,7 @@ def test_learning_rate_falls_as_the_references(golden):
         {"generator": "unet", "depth": 5, "upsample": "resize", "initialisation": "kaiming"},
         {"discriminator": "pixel", "norm": "none", "initialisation": "xavier", "padding": "replicate"},
         {"initialisation": "orthogonal", "pool_size": 0, "upsample": "resize"},
+        {"antialias": True, "upsample": "blur", "gan": "wgan-gp"},
     ],
 )
 def test_every_option_trains(options):

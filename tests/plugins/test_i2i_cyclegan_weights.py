@@ -85,6 +85,21 @@ def test_generators_compute_what_the_reference_does(golden, cli, name, zipped):
     assert all(key.endswith("num_batches_tracked") for key in again.keys() - state.keys())
 
 
+def test_files_of_2017_compute_what_the_reference_does(golden, cli):
+    data = golden.load("resnet_9blocks")
+    state = golden.fill(data["tensors"])
+    norms = [f"model.{i}" for i in (2, 5, 8, 20, 23)]
+    norms += [f"model.{i}.conv_block.{j}" for i in range(10, 19) for j in (2, 6)]
+    old = {f"module.{key}": tensor for key, tensor in state.items()}
+    old |= {f"module.{norm}.running_mean": torch.full((32,), 9.0) for norm in norms}
+    old |= {f"module.{norm}.running_var": torch.full((32,), 9.0) for norm in norms}
+    assert len(old) == len(state) + 46
+    save("horse2zebra.pth", old, _use_new_zipfile_serialization=False)
+    cli("import", "horse2zebra.pth", "--as", "cyclegan", "--out", "bundle")
+    with torch.no_grad():
+        golden.check(i2i.load("bundle").a_to_b(golden.wave(data["inputs"][0])), data["outputs"][0])
+
+
 @pytest.mark.parametrize("name", DISCRIMINATORS)
 def test_discriminators_compute_what_the_reference_does(golden, cli, name):
     data = golden.load(name)
@@ -129,8 +144,8 @@ def test_two_files_make_a_bundle_of_two_ways(cli):
     said = cli("import", "latest_net_G_B.pth", "latest_net_G_A.pth", "--as", "cyclegan", "--domains", "summer,winter")
     resnet = "a ResNet generator of 3 to 3 channels, width 4, 2 blocks, 2 halvings, instance norm"
     assert said.splitlines()[:4] == [
-        f"latest_net_G_B.pth: {resnet}; the generator from winter to summer",
         f"latest_net_G_A.pth: {resnet}; the generator from summer to winter",
+        f"latest_net_G_B.pth: {resnet}; the generator from winter to summer",
         "not in the files, so fresh where training goes on from them: discriminator_a, discriminator_b",
         "Wrote the bundle runs/cyclegan-summer2winter (0.1 MB)",
     ]
@@ -232,7 +247,7 @@ def test_projection_heads_of_cut_are_left_out():
     ("files", "domains", "said"),
     [
         ({"D_A.pth": discriminator()}, (), "there is no generator in D_A.pth"),
-        ({"G_A.pth": generator()}, ("x",), "cyclegan has two domains, 1 are named; give --domains SOURCE,TARGET"),
+        ({"G_A.pth": generator()}, ("x",), "cyclegan has two domains, --domains names x; give SOURCE,TARGET"),
         ({"G_A.pth": generator()}, ("x", "x"), "the two domains are both called x"),
         (
             {"G_A.pth": generator(), "G_B.pth": generator(norm="batch")},
