@@ -168,7 +168,7 @@ class _Batch:
                 self.summary.skipped += 1
                 self._tell()
                 continue
-            waiting.append((job, request, readers.submit(_read, job, key)))
+            waiting.append((job, request, readers.submit(_read, job, key, self.how)))
             if len(waiting) > AHEAD:
                 yield waiting.popleft()
         while waiting and not self.stop.is_set():
@@ -187,7 +187,7 @@ class _Batch:
                 raise
             self._fail(job, MemoryError())
             return None
-        self.summary.notes.update(picture.notes)
+        self.summary.notes.update(made.notes)
         return made
 
     def _collect(self) -> None:
@@ -225,10 +225,11 @@ class _Batch:
         )
 
 
-def _read(job: Job, key: str) -> Read:
+def _read(job: Job, key: str, how: How) -> Read:
     """Read a picture, or the map of labels that the model takes for one, and what goes along with it."""
     picture = maps.read(job.source, key) if key in maps.LABELS else images.read(job.source)
-    return picture, maps.read_companions(job)
+    box = {"mask": maps.box(picture, how.mask_box)} if how.mask_box else {}
+    return picture, maps.read_companions(job) | box
 
 
 def _write(target: Path, picture: Picture, format: str) -> tuple[str, ...]:

@@ -55,6 +55,37 @@ def is_set(mask: Array) -> Array:
     return np.asarray(mask > highest / 2)
 
 
+def transparent(picture: Picture, name: str) -> Array:
+    """The mask (H, W, 1) of what is wholly transparent. Raises ValueError where nothing is."""
+    if picture.alpha is None or picture.alpha.all():
+        raise ValueError(
+            f"{name} has no hole; give its mask with --mask FILE, or --mask-box X,Y,WIDTH,HEIGHT, or make the hole "
+            "transparent"
+        )
+    return (picture.alpha == 0).astype(np.uint8)[..., None]
+
+
+def box(picture: Picture, place: tuple[int, int, int, int]) -> Array:
+    """The mask (H, W, 1) of a box: x, y, width and height in pixels. Raises ValueError where it misses the picture."""
+    x, y, width, height = place
+    mask = np.zeros((picture.height, picture.width, 1), np.uint8)
+    mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 1
+    if not mask.any():
+        raise ValueError(
+            f"the box {x},{y},{width},{height} of --mask-box lies outside its {picture.width} x {picture.height} pixels"
+        )
+    return mask
+
+
+def noted(picture: Picture, hole: Array) -> Picture:
+    """The picture, with a note where nothing but hole is left of it."""
+    return (
+        dataclasses.replace(picture, notes=(*picture.notes, "wholly masked, made of nothing"))
+        if hole.all()
+        else picture
+    )
+
+
 def check_labels(labels: Array, spec: DataSpec, name: str) -> None:
     """Refuse a map with a label that the model was not trained on. Raises ValueError naming it."""
     highest = int(labels.max(initial=0))
@@ -104,7 +135,7 @@ def _partner(job: Job, place: Path, found: Mapping[str, Path]) -> Path:
 
 
 def read_companions(job: Job) -> dict[str, Array]:
-    """Read what goes along with a picture, (H, W, 1) each. Raises ValueError where it is missing or unreadable."""
+    """Read what goes along with a picture, (H, W, 1) each. Raises ValueError where one is missing or unreadable."""
     read_ones = {}
     for key, path in job.companions.items():
         if not path.is_file():

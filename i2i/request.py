@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from i2i.model import Model
 
 OWN = ("to",)  # fields that `translate` has a flag of its own for
+BOX = "mask_box"
+_HELP = {"mask": "Masks, white is the hole: a file, or a folder searched by name. By default what is transparent."}
 ALL = "all"  # what --to takes for every target
 NEGATIONS = ("not-", "not_", "no-", "no_")  # in front of an attribute that is asked to go
 
@@ -37,6 +39,7 @@ class How:
     format: str = ""  # "png"; empty: each picture's own
     image_size: int | None = None  # short side in pixels that the network sees
     forced: Forced = field(default_factory=Forced)
+    mask_box: tuple[int, int, int, int] | None = None  # the hole of every picture: x, y, width, height
 
 
 def schema_of(model: Model) -> list[dict[str, Any]]:
@@ -45,9 +48,18 @@ def schema_of(model: Model) -> list[dict[str, Any]]:
     for row in rows:
         if row["name"] == "to" and model.joins_targets:
             row["joins"] = True
-    return rows + [
-        {"name": key, "type": "path", "help": help, "companion": True} for key, help in model.companions.items()
-    ]
+    for key, help in further_inputs(model).items():
+        rows.append({"name": key, "type": "path", "help": help, "companion": True})
+    if "mask" in model.inputs:
+        rows.append(
+            {"name": BOX, "type": ",".join(["whole number"] * 4), "help": "Hole as X,Y,WIDTH,HEIGHT in pixels."}
+        )
+    return rows
+
+
+def further_inputs(model: Model) -> dict[str, str]:
+    """What goes along with a model's main input, as key and help: what it needs, then what it may be given."""
+    return {key: _HELP.get(key, f"The {key} of each picture.") for key in model.inputs[1:]} | dict(model.companions)
 
 
 def joins(schema: Iterable[dict[str, Any]]) -> bool:
@@ -150,7 +162,7 @@ def parse(
             values[row["name"]] = not flag.startswith("--no-") or row["name"].startswith("no_")
             continue
         parts = [value] if given else [_next(rest, flag, row)]
-        if not given and "," in row["type"]:
+        if not given and "," in row["type"] and "," not in parts[0]:
             parts += [_next(rest, flag, row) for _ in range(row["type"].count(","))]
         values[row["name"]] = _convert(flag, parts, row)
     return inputs, values

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from i2i import images, maps
 from i2i.data.facts import MAPS
+from i2i.fitting import fit_channels, missing_pixels, range_of, source_channels
 from i2i.metadata import ORIENTATION, gather, resized
 from i2i.model import evaluating
 from i2i.options import build
 from i2i.picture import Array, Picture, convert_channels, natural_range, orient, to_pixels, to_tensor
-from i2i.request import Forced, choose_target
-from i2i.spec import DataSpec
+from i2i.request import Forced, choose_target, further_inputs
 
 if TYPE_CHECKING:
     from i2i.model import Model
@@ -39,17 +39,25 @@ def translate_picture(
     """Translate a picture to one of the same size (times `model.scale`), depth and metadata.
 
     With `image_size` the network sees the picture at that short side, in pixels, and the result is scaled back.
-    `companions` are what goes along with it, (H, W, 1) by batch key. Raises ValueError, naming the picture by `name`,
-    where its channels, depth or labels are not the model's or a companion is of another size.
+    `companions` are what goes along with it, (H, W, 1) by batch key. Of a model that takes a mask, what lies outside
+    the hole stays bit for bit, and what is wholly transparent is the hole where no mask is given; the result is opaque
+    then. Raises ValueError, naming the picture by `name`, where its channels, depth or labels are not the model's or a
+    companion is missing or of another size.
     """
-    forced = forced or Forced()
-    others = _companions(picture, companions or {}, name)
+    forced, companions = forced or Forced(), dict(companions or {})
+    shown = picture.alpha
+    if "mask" in model.inputs and "mask" not in companions:
+        companions["mask"], shown = maps.transparent(picture, name), None
+    others = _companions(picture, companions, name)
+    hole = maps.is_set(companions["mask"][..., 0]) if "mask" in model.inputs else None
+    if hole is not None and not hole.any():
+        return replace(picture, alpha=shown, notes=(*picture.notes, "nothing masked, copied as it is"))
     if model.inputs[:1] == ("label",):
         return _translate_labels(model, picture, request, image_size, name, others)
     wanted = source_channels(model.spec, request.to)
-    value_range = _range_of(model, picture, wanted, forced, name)
-    pixels = _fit_channels(model, picture, wanted, forced, name)
-    missing = _missing(picture)
+    value_range = range_of(model, picture, wanted, forced, name)
+    pixels = fit_channels(model, picture, wanted, forced, name)
+    missing = missing_pixels(picture)
     if missing is not None:
         pixels = np.where(missing[..., None] | ~np.isfinite(pixels), np.asarray(value_range[0], pixels.dtype), pixels)
     source = to_tensor(pixels, value_range).clamp_(-1, 1)[None]  # (1, C, H, W)
@@ -60,11 +68,20 @@ def translate_picture(
     if missing is not None and model.scale == 1:
         empty = picture.metadata.nodata if picture.pixels.dtype.kind == "u" else picture.pixels[missing][:, :1]
         made[missing] = empty
-    alpha = picture.alpha
+    if hole is not None:
+        made, picture = _fill(picture, pixels, made, hole), maps.noted(picture, hole)
+    alpha = shown
     if alpha is not None and model.scale != 1:
         alpha = _resize_alpha(alpha, size)
     kept = resized(picture.metadata, size, model.scale, picture.channels, made.shape[2])
     return replace(picture, pixels=made, alpha=alpha, metadata=kept)
+
+
+def _fill(picture: Picture, pixels: Array, made: Array, hole: Array) -> Array:
+    """Put what was made into the hole (H, W) and nowhere else; a gray picture stays gray."""
+    if picture.channels == 1:
+        pixels, made = picture.pixels, convert_channels(made, 1)
+    return np.where(hole[..., None], made, pixels)
 
 
 def _translate_labels(
@@ -97,7 +114,7 @@ def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL
     The result is upright, has the image's alpha and, in `info`, its profile and EXIF. A label map is an image in mode
     P, L or I;16; what may go along with the image is given by its batch key, as an image.
     """
-    others = {key: _map(request.pop(key)) for key in model.companions if key in request}
+    others = {key: _map(request.pop(key)) for key in further_inputs(model) if key in request}
     asked = make_request(model, request)
     if model.inputs[:1] == ("label",):
         return _to_pillow(translate_picture(model, Picture(_map(image)), asked, companions=others))
@@ -131,17 +148,6 @@ def make_request(model: Model, values: dict[str, Any]) -> Any:
     targets = model.targets() if model.manifest is None else model.manifest.targets  # which may lack networks
     target = choose_target(request.to, targets, model.joins_targets)
     return dataclasses.replace(request, to=target)
-
-
-def source_channels(spec: DataSpec, to: str | None) -> int:
-    """How many channels a model takes, on the way to a target."""
-    channels = spec.channels
-    if "a" in channels and "b" in channels:  # two domains: the source is the one that is not the target
-        return channels["b" if spec.domains and to == spec.domains[0] else "a"]
-    for key in ("source", "image"):
-        if key in channels:
-            return channels[key]
-    return next(iter(channels.values()), 3)
 
 
 def reflected(length: int, padded: int, device: torch.device | str = "cpu") -> Tensor:
@@ -216,59 +222,6 @@ def _nearest(images: Tensor, size: tuple[int, int]) -> Tensor:
 def _resize_alpha(alpha: Array, size: tuple[int, int]) -> Array:
     limits = (0.0, 1.0) if alpha.dtype.kind == "f" else natural_range(alpha.dtype)
     return to_pixels(_resize(to_tensor(alpha[..., None], limits)[None], size)[0], limits, alpha.dtype)[..., 0]
-
-
-def _missing(picture: Picture) -> Array | None:
-    """Where a picture holds no data (H, W): its nodata value in all channels, or a number that is none."""
-    missing = np.zeros(picture.pixels.shape[:2], bool)
-    if picture.metadata.nodata is not None:
-        missing |= (picture.pixels == picture.metadata.nodata).all(axis=2)
-    if picture.pixels.dtype.kind == "f":
-        missing |= ~np.isfinite(picture.pixels).all(axis=2)
-    return missing if missing.any() else None
-
-
-def _range_of(model: Model, picture: Picture, wanted: int, forced: Forced, name: str) -> tuple[float, float]:
-    """The file values that map to -1 and 1: the model's own, or a type's whole range where the model has that."""
-    if forced.value_range is not None:
-        return forced.value_range
-    spec, kind = model.spec, picture.pixels.dtype
-    own = {8: (0.0, 255.0), 16: (0.0, 65535.0)}.get(spec.depth)
-    if tuple(spec.value_range) == own and kind.kind == "u":
-        return natural_range(kind)
-    if spec.depth == picture.depth:
-        return spec.value_range
-    raise ValueError(_mismatch(model, picture, wanted, name))
-
-
-def _fit_channels(model: Model, picture: Picture, wanted: int, forced: Forced, name: str) -> Array:
-    if picture.channels == wanted or (picture.channels == 1 and wanted == 3):
-        return convert_channels(picture.pixels, wanted)
-    if picture.channels == 3 and wanted == 1 and forced.luminance:
-        return convert_channels(picture.pixels, 1)
-    raise ValueError(_mismatch(model, picture, wanted, name))
-
-
-def _mismatch(model: Model, picture: Picture, wanted: int, name: str) -> str:
-    def told(channels: int, depth: int) -> str:
-        bits = "floating point" if depth == 32 else f"{depth} bit"
-        return f"{channels} channel{'s' if channels > 1 else ''}, {bits}"
-
-    spec, ways = model.spec, []
-    if picture.channels == 3 and wanted == 1:
-        ways.append("--channels luminance")
-    if picture.channels == wanted or ways or (picture.channels == 1 and wanted == 3):
-        natural = "0-1" if picture.depth == 32 else f"0-{2**picture.depth - 1}"
-        if spec.depth != picture.depth:
-            ways.append(f"--range {natural}")
-    force = f", or force it with {' '.join(ways)}" if ways else ""
-    manifest = getattr(model, "manifest", None)  # a model that was never saved has none
-    label = f'"{manifest.model}" ' if manifest is not None else ""
-    low, high = spec.value_range
-    return (
-        f"model {label}expects {told(wanted, spec.depth)}, range {low:g}-{high:g}; {name} has "
-        f"{told(picture.channels, picture.depth)}. Nothing was written. Convert the input{force}."
-    )
 
 
 def _to_pillow(picture: Picture) -> PIL.Image.Image:

@@ -30,6 +30,7 @@ DOCS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("plugins/*/README.md"), EXAMPLE / "README.md"]
 )
 OTHERS = {"--debug", "--help", "--nproc-per-node", "--force-reinstall"}  # of i2i itself, torchrun and pip
+OTHERS |= {"--mask", "--mask-box"}  # of models that take masks
 IDS = [str(path.relative_to(ROOT)) for path in DOCS]
 
 

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 import i2i
+from i2i.fitting import source_channels
 from i2i.picture import Metadata, Picture
 from i2i.request import Forced
-from i2i.translation import make_request, pad, reflected, source_channels, translate_picture
+from i2i.translation import make_request, pad, reflected, translate_picture
 
 
 def picture(height: int = 13, width: int = 21, channels: int = 3, dtype: type = np.uint8) -> Picture:
@@ -208,6 +209,6 @@ def test_translate_image_says_what_it_does_not_know():
 
 def test_a_model_that_needs_more_than_a_picture():
     model = filters.make()
-    model.inputs = ("source", "mask")
-    with pytest.raises(ValueError, match="translates from source, mask; from one picture alone it cannot"):
+    model.inputs = ("source", "depth")
+    with pytest.raises(ValueError, match="translates from source, depth; from one picture alone it cannot"):
         translate_picture(model, picture(), ask(model))

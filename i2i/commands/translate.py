@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import signal
 import sys
@@ -102,7 +103,7 @@ def work(
     found: Found, inputs: list[str], out: Path | None, values: dict[str, Any], how: How, device: str, quiet: bool
 ) -> Summary:
     """Check all that can be wrong with the command, then load torch and the model, and translate."""
-    from i2i.request import ALL, choose_target, companions, expand, joins
+    from i2i.request import ALL, BOX, choose_target, companions, expand, joins
     from i2i.tree import plan
 
     said = found.manifest
@@ -110,6 +111,10 @@ def work(
     values["to"] = ALL if each else choose_target(values["to"], said.targets, joins(said.request))
     made = plan(list(inputs), out, values["to"], how.format, each)
     along = {key: Path(values.pop(key)) for key in companions(said.request) if key in values}
+    if BOX in values:
+        how = dataclasses.replace(how, mask_box=values.pop(BOX))
+        if "mask" in along:
+            raise ValueError("--mask and --mask-box both say where the hole is; give one")
     if not quiet:
         goal = f" to {values['to']}" if values["to"] else ""
         best = "its best, " if found.bundle.name == "best" else ""

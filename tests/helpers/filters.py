@@ -18,6 +18,7 @@ def models() -> list[i2i.ModelCard]:
         i2i.ModelCard("invert", "filters:Invert", data="unpaired", summary="The negative."),
         i2i.ModelCard("double", "filters:Double", data="unpaired", summary="Twice the size."),
         i2i.ModelCard("tint", "filters:Tint", data="labelled", summary="Attributes as brightness of channels."),
+        i2i.ModelCard("plug", "filters:Plug", data="images", summary="Fill holes with white."),
         i2i.ModelCard("paint", "filters:Paint", data="paired", summary="A label map as gray levels."),
     ]
 
@@ -89,6 +90,20 @@ class Paint(Invert):
         painted = (labels / 10 * 2 - 1).to(self.weight).expand(-1, 3, -1, -1)
         odd = inputs["instance"] % 2 if "instance" in inputs else torch.zeros_like(labels)
         return torch.where(odd.bool(), -torch.ones_like(painted), painted)
+
+
+class Plug(Invert):
+    """Fill the hole with white, and change all the rest: core puts that back."""
+
+    inputs = ("source", "mask")
+
+    def targets(self) -> tuple[str, ...]:
+        return ()
+
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
+        assert set(inputs["mask"].unique().tolist()) <= {0.0, 1.0}
+        assert inputs["mask"].shape[2:] == inputs["source"].shape[2:]
+        return torch.where(inputs["mask"].bool(), 1.0, -inputs["source"])
 
 
 def make(cls: type[Invert] = Invert, **spec: object) -> Invert:
