@@ -161,7 +161,7 @@ def _layout(tif: tifffile.TiffFile) -> _Layout:
     """Find the first picture: a page, or the pages that hold its channels."""
     page: Any = tif.pages[0]
     series = tif.series[0]
-    pages = len(tif.pages)
+    pages = max(len(tif.pages), int(series.size) // max(int(page.size), 1))  # a stack may name its first page only
     if series.kind == "generic":  # overviews and masks are no pages of their own
         pages = sum(not (one.is_reduced or one.is_mask) for one in tif.pages) or 1  # type: ignore[union-attr]
     kept = [(n, axis) for n, axis in zip(series.shape, series.axes, strict=True) if n > 1 or axis in "YX"]
@@ -241,7 +241,7 @@ def _tags(page: Any, layout: str, alpha_index: int, whole: bool) -> Tags:
             kept.append((code, int(tag.dtype), int(tag.count), tag.value, True))
     resolution = None
     if (x := _value(page, 282)) and (y := _value(page, 283)):
-        resolution = (x, y, int(_value(page, 296) or 2))
+        resolution = (x, y, _unit(page))
     return Tags(
         layout={"YX": "YXS", "YXC": "YXS"}.get(layout, layout),
         compressed=int(page.compression) != 1,
@@ -253,8 +253,14 @@ def _tags(page: Any, layout: str, alpha_index: int, whole: bool) -> Tags:
     )
 
 
+def _unit(page: Any) -> int:
+    """The unit of a resolution: 2 is an inch, 3 a centimetre; 1, which tifffile counts as false, none."""
+    unit = _value(page, 296)
+    return 2 if unit is None else int(unit)
+
+
 def _dpi(page: Any) -> tuple[float, float] | None:
-    unit = {2: 1.0, 3: 2.54}.get(int(_value(page, 296) or 2))
+    unit = {2: 1.0, 3: 2.54}.get(_unit(page))
     try:
         (x, by_x), (y, by_y) = _value(page, 282), _value(page, 283)
         return (unit * x / by_x, unit * y / by_y) if unit and x and y else None

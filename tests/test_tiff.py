@@ -87,9 +87,10 @@ def test_overviews_are_no_pages(tmp_path):
     assert (picture.pixels == values).all()
 
 
-def test_a_stack_of_slices_is_no_picture_of_many_channels(tmp_path):
+@pytest.mark.parametrize("settings", [{}, {"truncate": True}])
+def test_a_stack_of_slices_is_no_picture_of_many_channels(tmp_path, settings):
     values = np.random.default_rng(0).integers(0, 256, (20, 24, 30)).astype(np.uint8)
-    tifffile.imwrite(tmp_path / "x.tif", values)
+    tifffile.imwrite(tmp_path / "x.tif", values, **settings)
     picture = read(tmp_path / "x.tif")
     assert picture.notes == ("first of 20 pages",)
     assert (picture.pixels[..., 0] == values[0]).all()
@@ -220,8 +221,12 @@ def test_a_packing_that_nothing_here_reads_says_what_to_install(tmp_path, monkey
             read(tmp_path / "x.tif")
 
 
-def test_a_file_without_a_resolution_gets_none(tmp_path):
-    Image.new("CMYK", (4, 4)).save(tmp_path / "x.tif")
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_a_file_without_a_resolution_gets_none(tmp_path, mode):
+    if mode == "L":
+        tifffile.imwrite(tmp_path / "x.tif", np.zeros((4, 4), np.uint8))  # says 1 to 1, without a unit
+    else:
+        Image.new(mode, (4, 4)).save(tmp_path / "x.tif")
     picture = read(tmp_path / "x.tif")
     assert picture.metadata.dpi is None
     write(tmp_path / "y.tif", picture)
