@@ -207,7 +207,7 @@ def _device(device: dict[str, Any]) -> str:
     if "memory" in device:
         parts.append(f"{size(device['memory']['total'])}, {size(device['memory']['free'])} free")
     if "threads" in device:
-        parts.append(f"{device['threads']} threads")
+        parts.append(f"{device['threads']} thread{'s' * (device['threads'] != 1)}")
     if "note" in device:
         parts.append(device["note"])
     if "bf16" in device:

@@ -19,15 +19,10 @@ import PIL.ImageCms
 
 from i2i import metadata, png
 from i2i.encoding import write as write
-from i2i.picture import Array as Array
-from i2i.picture import Header as Header
-from i2i.picture import Metadata as Metadata
+from i2i.picture import Array, Header, Metadata, orient
 from i2i.picture import Picture as Picture
 from i2i.picture import Unreadable as Unreadable
 from i2i.picture import convert_channels as convert_channels
-from i2i.picture import natural_range as natural_range
-from i2i.picture import orient as orient
-from i2i.picture import to_pixels as to_pixels
 from i2i.picture import to_tensor as to_tensor
 
 _SUFFIXES = """
