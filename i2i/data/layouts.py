@@ -11,19 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from i2i.data import idx
+from i2i.data.folders import IMAGES, INSTANCES, LABELS, MASKS, OUTSIDE, Place, by_group, places
 from i2i.data.names import domain_names
 from i2i.data.scan import Tree
 from i2i.data.tables import SPLIT_WORDS
 
-IMAGES = {"img", "image", "images", "photo", "photos"}
-LABELS = {"label", "labels", "label_map", "label_maps", "labelmap", "seg", "segmentation"}
-INSTANCES = {"inst", "instance", "instances", "instance_map"}
-MASKS = {"mask", "masks"}
-_ROLES = sorted(IMAGES | LABELS | INSTANCES | MASKS, key=len, reverse=True)
-_JOINED = re.compile(rf"(train|val|test)([AB]|_(?:A|B|{'|'.join(_ROLES)}))")
 _TARGETS = {"target", "targets", "output", "gt", "ground_truth", "hr", "high", "after", "b", *IMAGES}
 _SAME_SIZE = 0.02  # relative difference of aspect within which two pictures may be a pair
-_OUTSIDE = 0.05  # share of pictures that may lie beside the folders a layout is made of
 
 
 @dataclass(frozen=True)
@@ -58,59 +52,6 @@ Layout = Callable[[Tree], Found | None]
 Side = dict[tuple[str, str], str]  # the pictures of one side of pairs by split and stem
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a picture lies: its split, the folder below that (a domain, a class, a role), and the rest."""
-
-    name: str
-    split: str
-    group: str
-    rest: str  # below the group, without suffix
-
-
-def places(tree: Tree) -> tuple[Place, ...]:
-    """Where every picture file lies, below the folder that all of them share."""
-    return tree.once("places", _places)
-
-
-def _places(tree: Tree) -> tuple[Place, ...]:
-    prefix = common_folder(tree.files)
-    return tuple(_place(name, name[len(prefix) :]) for name in tree.files)
-
-
-def common_folder(names: Iterable[str]) -> str:
-    """The folder that all pictures share, with its slash; one that names a split or a domain letter stays."""
-    folders = [PurePosixPath(name).parent.parts for name in names]
-    shared = 0
-    while folders and all(len(parts) > shared and parts[shared] == folders[0][shared] for parts in folders):
-        part = folders[0][shared]
-        if part.lower() in SPLIT_WORDS or _JOINED.fullmatch(part):
-            break
-        shared += 1
-    return "".join(part + "/" for part in folders[0][:shared]) if folders else ""
-
-
-def _place(name: str, below: str) -> Place:
-    *folders, file = below.split("/")
-    split = ""
-    if folders and (joined := _JOINED.fullmatch(folders[0])):
-        split, folders = joined[1], [joined[2].lstrip("_"), *folders[1:]]
-    else:
-        for position in (0, 1):
-            if len(folders) > position and (word := SPLIT_WORDS.get(folders[position].lower())):
-                split, folders = word, [*folders[:position], *folders[position + 1 :]]
-                break
-    group, rest = (folders[0], folders[1:]) if folders else ("", [])
-    return Place(name, split, group, "/".join([*rest, PurePosixPath(file).stem]))
-
-
-def _groups(tree: Tree) -> dict[str, list[Place]]:
-    groups: dict[str, list[Place]] = {}
-    for place in places(tree):
-        groups.setdefault(place.group, []).append(place)
-    return dict(sorted(groups.items()))
-
-
 def label_maps(tree: Tree) -> Found | None:
     """train_img + train_label, with train_inst and train_mask where there: photos with maps of labels."""
     roles: dict[str, Side] = {}
@@ -141,10 +82,11 @@ def _join(roles: dict[str, Side], names: Iterable[str]) -> tuple[tuple[Item, ...
 
 def equal_stems(tree: Tree) -> Found | None:
     """Two folders whose pictures have equal stems and shapes: pairs; a third folder may hold masks."""
-    groups = _groups(tree)
+    groups = by_group(tree)
     masks = [group for group in groups if group.lower() in MASKS]
-    sides = [group for group in groups if group not in masks]
-    if len(sides) != 2 or "" in sides:
+    sides = [group for group in groups if group and group not in masks]
+    outside = tuple(place.name for place in groups.pop("", ()))
+    if len(sides) != 2 or len(outside) > OUTSIDE * len(tree.files):
         return None
     sides.sort(key=lambda group: group.lower() in _TARGETS)
     roles = dict(zip(("source", "target"), (_by_stem(groups[side], side) for side in sides), strict=True))
@@ -155,9 +97,10 @@ def equal_stems(tree: Tree) -> Found | None:
         return None
     if masks:
         roles["mask"] = _by_stem(groups[masks[0]], masks[0])
-    items, missing = _join(roles, tree.files)
+    items, missing = _join(roles, (place.name for group in groups.values() for place in group))
     names = domain_names(tree, sides[0], sides[1]) if {*sides} == {"A", "B"} else (sides[0], sides[1])
-    return Found("paired", f"two folders with equal names, {sides[0]} and {sides[1]}", items, names, missing)
+    layout = f"two folders with equal names, {sides[0]} and {sides[1]}"
+    return Found("paired", layout, items, names, missing, outside)
 
 
 def _by_stem(group: list[Place], side: str) -> Side:
@@ -195,7 +138,7 @@ def side_by_side(tree: Tree) -> Found | None:
 
 def lettered_domains(tree: Tree) -> Found | None:
     """trainA, trainB, testA and testB, or train/A and train/B."""
-    groups = _groups(tree)
+    groups = by_group(tree)
     if not {"A", "B"} <= groups.keys() or not _few_outside(tree, groups, {"A", "B"}):
         return None
     names = dict(zip("AB", domain_names(tree, "A", "B"), strict=True))
@@ -206,7 +149,7 @@ def lettered_domains(tree: Tree) -> Found | None:
 
 def domain_folders(tree: Tree) -> Found | None:
     """Folders named after domains, with or without train and test above or below them."""
-    groups = _groups(tree)
+    groups = by_group(tree)
     domains = [group for group in groups if group]
     if len(domains) < 2 or not _few_outside(tree, groups, set(domains)):
         return None
@@ -218,7 +161,7 @@ def domain_folders(tree: Tree) -> Found | None:
 
 
 def _few_outside(tree: Tree, groups: dict[str, list[Place]], wanted: set[str]) -> bool:
-    return sum(len(group) for name, group in groups.items() if name not in wanted) <= _OUTSIDE * len(tree.files)
+    return sum(len(group) for name, group in groups.items() if name not in wanted) <= OUTSIDE * len(tree.files)
 
 
 def class_folders(tree: Tree) -> Found | None:

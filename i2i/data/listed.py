@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from i2i.data import tables
-from i2i.data.layouts import Found, Item, places
+from i2i.data.folders import places
+from i2i.data.layouts import Found, Item
 from i2i.data.scan import Tree
 
 CAPTIONS = ("captions", "caption", "text", "texts", "sentences", "sentence", "description", "prompt")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from i2i.data.idx import inside
 from i2i.data.scan import Tree
 
 _SET = re.compile(r"(?P<a>[^\W\d_]+)2(?P<b>[^\W\d_]+)(?:[_-].*)?")
@@ -28,9 +27,9 @@ def domain_names(tree: Tree, first: str, second: str) -> tuple[str, str]:
 
 
 def _from_folders(tree: Tree) -> tuple[str, str] | None:
-    """Read the names of the root (a link's own name first) and of the folder inside it that all pictures share."""
+    """Read the names of the root (a link's own name first) and of the only folder in it that holds pictures."""
     names = [tree.name, tree.root.resolve().name]
-    shared = {name.split("/")[0] for name in tree.pictures if not inside(name)}
+    shared = {name.split("/")[0] for name in tree.files if "/" in name}
     names += shared if len(shared) == 1 else []
     return next((found for name in names if (found := from_set_name(name))), None)
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from i2i.data import layouts
+from i2i.data import folders, layouts
 from i2i.data.dataset import Transform
 from i2i.data.folder import Folder
 from i2i.data.layouts import Item
@@ -95,7 +95,7 @@ def _looks_paired(found: Survey) -> str:
     pairs = layouts.equal_stems(found.tree)
     if pairs is None or len(pairs.items) < 2:
         return ""
-    alone = Counter(place.group for place in layouts.places(found.tree) if place.name in set(pairs.missing))
+    alone = Counter(place.group for place in folders.places(found.tree) if place.name in set(pairs.missing))
     total = len(pairs.items) + max(alone.values(), default=0)
     return (
         f"This folder looks paired ({len(pairs.items)} of {total} names match in {pairs.domains[0]} and "

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from i2i.data.layouts import Found, common_folder
+from i2i.data.folders import common_folder
+from i2i.data.layouts import Found
 from i2i.data.scan import scan
 from i2i.data.survey import detect, kinds_of
 
@@ -28,7 +29,9 @@ def fill(draw, root: Path, folders: str, count: int = 2) -> None:
             draw(root / folder / f"{folder.replace('/', '-')}-{index}.png")
 
 
-@pytest.mark.parametrize("folders", ["trainA trainB testA testB", "train/A train/B test/A test/B", "A/train B/train"])
+@pytest.mark.parametrize(
+    "folders", ["trainA trainB testA testB", "TrainA TrainB", "train/A train/B test/A test/B", "A/train B/train"]
+)
 def test_lettered_domains_are_named_by_the_set(tmp_path: Path, draw, folders: str) -> None:
     root = tmp_path / "summer2winter_of_mine"
     fill(draw, root, folders)
@@ -90,6 +93,19 @@ def test_a_picture_beside_the_folders_is_outside(tmp_path: Path, draw) -> None:
     for index in range(4):
         draw(tmp_path / f"{index}.png")
     assert detect(scan(tmp_path), "unpaired") is None
+
+
+def test_pictures_above_a_folder_of_its_own_are_outside(tmp_path: Path, draw) -> None:
+    for folder in ("trainA", "trainB"):
+        for index in range(20):
+            draw(tmp_path / "set" / "horse2zebra" / folder / f"{index}.png")
+    draw(tmp_path / "set" / "preview.png")
+    draw(tmp_path / "set" / "horse2zebra" / "logo.png")
+    for kind in ("unpaired", "paired"):
+        result = found(tmp_path / "set", kind)
+        assert result.domains == ("horse", "zebra")
+        assert sorted(result.outside) == ["horse2zebra/logo.png", "preview.png"]
+        assert not result.missing
 
 
 @pytest.mark.parametrize(("size", "fits"), [((8, 16), True), ((8, 12), False)])
@@ -162,6 +178,9 @@ def test_the_folder_that_all_share() -> None:
     assert common_folder(["x/y/1.png", "x/y/z/2.png"]) == "x/y/"
     assert common_folder(["x/train/1.png", "x/train/2.png"]) == "x/"
     assert common_folder(["trainA/1.png"]) == ""
+    assert common_folder(["0.png", *(f"x/{n}.png" for n in range(19))]) == "x/"
+    assert common_folder(["0.png", *(f"x/{n}.png" for n in range(18))]) == ""
+    assert common_folder(["a/0.png", *(f"x/{n}.png" for n in range(99))]) == ""
     assert common_folder([]) == ""
 
 
