@@ -118,11 +118,12 @@ def subject(paths: Sequence[Path]) -> str:
 
 def _labelled(paths: Sequence[Path]) -> dict[str, Path]:
     """Name files by their names, or with their folders where two are called the same."""
-    places = [path.absolute() for path in paths]
-    if len(set(places)) < len(places):
-        raise ValueError(f"{next(path for path in paths if paths.count(path) > 1)} is named twice")
+    places: dict[Path, Path] = {}
+    for path in paths:
+        if (known := places.setdefault(path.resolve(), path)) is not path:
+            raise ValueError(f"{path} is named twice" + f", once as {known}" * (known != path))
     for label in (lambda p: p.name, lambda p: f"{p.parent.name}/{p.name}", str):
-        labels = [label(place) for place in places]
+        labels = [label(path.absolute()) for path in paths]
         if len(set(labels)) == len(labels):
             break
     return dict(zip(labels, paths, strict=True))

@@ -149,8 +149,11 @@ def test_files_of_one_name_are_told_by_their_folders(tmp_path: Path) -> None:
     paths = [*published(tmp_path / "x", "there"), *published(tmp_path / "y", "back")]
     (tmp_path / "y" / "back.pth").rename(tmp_path / "y" / "there.pth")
     assert list(importing._labelled([paths[0], tmp_path / "y" / "there.pth"])) == ["x/there.pth", "y/there.pth"]
-    with pytest.raises(ValueError, match="is named twice"):
-        importing._labelled([paths[0], tmp_path / "x" / ".." / "x" / "there.pth", paths[0]])
+    with pytest.raises(ValueError, match=r"there\.pth is named twice$"):
+        importing.understand("two", [paths[0], Path(paths[0])], ())
+    again = tmp_path / "x" / ".." / "x" / "there.pth"
+    with pytest.raises(ValueError, match=r"x/\.\./x/there\.pth is named twice, once as .*x/there\.pth"):
+        importing.understand("two", [paths[0], again], ())
 
 
 @pytest.mark.parametrize(
