@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from i2i.data.scan import Tree
 from i2i.data.tables import SPLIT_WORDS
@@ -37,8 +36,7 @@ def places(tree: Tree) -> tuple[Place, ...]:
 def _places(tree: Tree) -> tuple[Place, ...]:
     shared = common_folder(tree.files)
     return tuple(
-        _place(name, name[len(shared) :] if name.startswith(shared) else PurePosixPath(name).name)
-        for name in tree.files
+        _place(name, name[len(shared) :] if name.startswith(shared) else name.rpartition("/")[2]) for name in tree.files
     )
 
 
@@ -47,7 +45,7 @@ def common_folder(names: Iterable[str]) -> str:
 
     One that names a split or a domain letter is none.
     """
-    folders = [PurePosixPath(name).parent.parts for name in names]
+    folders = [name.split("/")[:-1] for name in names]
     least = (1 - OUTSIDE) * len(folders)
     shared = ""
     while True:
@@ -73,11 +71,15 @@ def _place(name: str, below: str) -> Place:
                 split, folders = word, [*folders[:position], *folders[position + 1 :]]
                 break
     group, rest = (folders[0], folders[1:]) if folders else ("", [])
-    return Place(name, split, group, "/".join([*rest, PurePosixPath(file).stem]))
+    return Place(name, split, group, "/".join([*rest, file.rpartition(".")[0]]))
 
 
 def by_group(tree: Tree) -> dict[str, list[Place]]:
     """The places of all pictures by the folder that they lie in, those in none under an empty name."""
+    return tree.once("groups", _by_group)
+
+
+def _by_group(tree: Tree) -> dict[str, list[Place]]:
     groups: dict[str, list[Place]] = {}
     for place in places(tree):
         groups.setdefault(place.group, []).append(place)

@@ -17,6 +17,7 @@ from i2i.data.scan import Tree
 from i2i.data.tables import SPLIT_WORDS
 
 _TARGETS = {"target", "targets", "output", "gt", "ground_truth", "hr", "high", "after", "b", *IMAGES}
+_HR = re.compile(r"(?:^|([^/]+)/)HR/", re.IGNORECASE)
 _SAME_SIZE = 0.02  # relative difference of aspect within which two pictures may be a pair
 
 
@@ -85,7 +86,7 @@ def equal_stems(tree: Tree) -> Found | None:
     groups = by_group(tree)
     masks = [group for group in groups if group.lower() in MASKS]
     sides = [group for group in groups if group and group not in masks]
-    outside = tuple(place.name for place in groups.pop("", ()))
+    outside = tuple(place.name for place in groups.get("", ()))
     if len(sides) != 2 or len(outside) > OUTSIDE * len(tree.files):
         return None
     sides.sort(key=lambda group: group.lower() in _TARGETS)
@@ -97,7 +98,7 @@ def equal_stems(tree: Tree) -> Found | None:
         return None
     if masks:
         roles["mask"] = _by_stem(groups[masks[0]], masks[0])
-    items, missing = _join(roles, (place.name for group in groups.values() for place in group))
+    items, missing = _join(roles, (place.name for place in places(tree) if place.group))
     names = domain_names(tree, sides[0], sides[1]) if {*sides} == {"A", "B"} else (sides[0], sides[1])
     layout = f"two folders with equal names, {sides[0]} and {sides[1]}"
     return Found("paired", layout, items, names, missing, outside)
@@ -153,7 +154,7 @@ def domain_folders(tree: Tree) -> Found | None:
     domains = [group for group in groups if group]
     if len(domains) < 2 or not _few_outside(tree, groups, set(domains)):
         return None
-    if label_maps(tree) or hr_folders(tree):  # those folders are roles, not domains
+    if tree.once("label maps", label_maps) or tree.once("HR", hr_folders):  # those folders are roles, not domains
         return None
     items = tuple(Item({"image": place.name}, place.split, place.group) for place in places(tree) if place.group)
     outside = tuple(place.name for place in groups.get("", ()))
@@ -208,9 +209,8 @@ def hr_folders(tree: Tree) -> Found | None:
     """Folders named HR: pictures to make low resolutions of; train/HR, val/HR, and test sets such as Set5/HR."""
     items, outside = [], []
     for name in tree.files:
-        folders = PurePosixPath(name).parent.parts
-        if any(part.upper() == "HR" for part in folders):
-            above = folders[[part.upper() for part in folders].index("HR") - 1] if folders[0].upper() != "HR" else ""
+        if match := _HR.search(name):
+            above = match[1] or ""
             items.append(Item({"image": name}, SPLIT_WORDS.get(above.lower(), above)))
         else:
             outside.append(name)

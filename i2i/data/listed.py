@@ -99,12 +99,11 @@ def captions(tree: Tree) -> Found | None:
 
 def pairs(tree: Tree) -> Found | None:
     """A table with columns source and target (or input and output)."""
-    finder = tree.once("finder", tables.Finder)
     items: list[Item] = []
     missing: list[str] = []
     names: tuple[str, str] = ("source", "target")
     for table in _tables(tree):
-        target = _column(table, tables.TARGET_COLUMNS)
+        finder, target = tree.once("finder", tables.Finder), _column(table, tables.TARGET_COLUMNS)
         if target is None or not any(finder.find(row.values.get(target), row.document) for row in table.rows):
             continue
         splits = _splits(tree, list(table.rows))

@@ -157,12 +157,13 @@ def _sort(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
     documents: list[str] = []
     stray: list[str] = []
     for name in sorted(names):
-        path = Path(name)
-        if _hidden(path.name) or name.endswith("/"):
+        file = name.rpartition("/")[2]
+        suffix = os.path.splitext(file)[1].lower()
+        if _hidden(file) or not file:
             stray.append(name)
-        elif path.suffix.lower() in EXTENSIONS:
+        elif suffix in EXTENSIONS:
             pictures.append(name)
-        elif path.suffix.lower() in DOCUMENTS or idx.is_array(path.name):
+        elif suffix in DOCUMENTS or idx.is_array(file):
             documents.append(name)
         else:
             stray.append(name)
