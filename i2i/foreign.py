@@ -106,7 +106,7 @@ def _torch(path: Path) -> Any:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise ValueError(
-            f"{path} is damaged, cut short or no file of torch.save ({_reason(error)}); nothing of it was run"
+            f"{path} is damaged, cut short or no file of torch.save ({_reason(error)}); download it again"
         ) from None
     try:
         with warnings.catch_warnings():
@@ -132,7 +132,7 @@ def _program(what: str) -> _Refused:
 
 def _lie(what: str) -> _Refused:
     """A file asks for more than it has."""
-    return _Refused(f"is damaged or not to be trusted: {what}; nothing of it was run")
+    return _Refused(f"is damaged or not to be trusted: {what}; download it again (nothing of it was run)")
 
 
 class _Storage(NamedTuple):
