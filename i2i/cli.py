@@ -14,8 +14,10 @@ import typer
 from i2i.errors import Stopped
 from i2i.plugins import registry
 
-BEGINNINGS = re.compile(r"(a|all|cannot|its|neither|no|none|nothing|only|say|the|there|these|this|too|unknown) ")
-COMMANDS = ("train", "resume", "translate", "data", "models", "runs", "weights", "plugins", "doctor")
+BEGINNINGS = re.compile(
+    r"(a|all|cannot|its|name|neither|no|none|nothing|one|only|say|the|there|these|this|too|unknown) "
+)
+COMMANDS = ("train", "resume", "translate", "sample", "data", "models", "runs", "weights", "plugins", "doctor")
 
 
 def version(wanted: bool) -> None:

@@ -185,7 +185,7 @@ class Keeper:
         """Draw the sample sheet and the report. Leaves no trace in the training state."""
         if self.log is not None and self.run.examples:
             with self.log.paused(), evaluating(self.model), self.engine.autocast():
-                examples = [(self.engine.move(inputs), request) for inputs, request in self.run.examples]
+                examples = [(self._question(inputs), request) for inputs, request in self.run.examples]
                 rows = [{k: v.float().cpu() for k, v in row.items()} for row in self.model.preview(examples)]
                 self.log.preview(self.run.step, rows)
                 self.run.report()
@@ -211,11 +211,13 @@ class Keeper:
         metric = figures.choose(self.model.metric, self.run.kind)
         if not metric:
             return None
+        results = []
         with evaluating(self.model), self.engine.autocast():
-            results = [
-                figures.Result(inputs, request, self._translate(inputs, request))
-                for inputs, request in self.run.shown(MEASURED)
-            ]
+            for sample, request in self.run.shown(MEASURED):
+                inputs = self._question(sample)
+                output = self.model.translate(inputs, request)[0].float().cpu()
+                on_cpu = {k: v.cpu() if isinstance(v, Tensor) else v for k, v in inputs.items()}
+                results.append(figures.Result(on_cpu, request, output))
         value = figures.measure(metric, results) if results else None
         if value is None:
             return None
@@ -232,8 +234,8 @@ class Keeper:
         checkpoint.save_best(self.run.folder, self.model, self.run.manifest(self.model))
         return True
 
-    def _translate(self, inputs: Any, request: Any) -> Tensor:
-        return self.model.translate(self.engine.move(inputs), request)[0].float().cpu()
+    def _question(self, sample: Any) -> Any:
+        return self.model.question(self.engine.move(sample))
 
     def with_batches(self, look: Callable[[Phase, Iterable[Any]], None], stretch: Stretch) -> None:
         """Let a model look at data at a phase's start or end, if it has overridden the method that does."""

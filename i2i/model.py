@@ -186,6 +186,13 @@ class Model(nn.Module, ABC):
     def finish(self, phase: Phase, batches: Iterable[Batch]) -> None:
         """Pass over data at a phase's end (standing statistics, clusters). Default: nothing."""
 
+    def question(self, inputs: Batch) -> Batch:
+        """Make of a held-back sample what previews and figures ask: the inputs of translate and, if known, `target`.
+
+        Default: the sample as it is. Anything random must be the same each time.
+        """
+        return inputs
+
     @abstractmethod
     def translate(self, inputs: Batch, request: Any) -> Tensor:
         """Translate images (N, C, H, W) in [-1, 1] to images in [-1, 1]; may not change `state_dict()`."""
@@ -237,6 +244,15 @@ class Model(nn.Module, ABC):
         from i2i.translation import translate_image
 
         return translate_image(self, image, **request)
+
+    def sample_images(self, count: int = 1, **request: Any) -> list[PIL.Image.Image]:
+        """Draw pictures of a model that takes none, with seeds one after another from `seed` on.
+
+        Keyword arguments are the fields of `Request`. Raises ValueError for a model that translates pictures.
+        """
+        from i2i.sampling import sample_images
+
+        return sample_images(self, count, **request)
 
 
 @contextmanager

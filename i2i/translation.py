@@ -117,7 +117,7 @@ def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL
     others = {key: _map(request.pop(key)) for key in further_inputs(model) if key in request}
     asked = make_request(model, request)
     if model.inputs[:1] == ("label",):
-        return _to_pillow(translate_picture(model, Picture(_map(image)), asked, companions=others))
+        return to_pillow(translate_picture(model, Picture(_map(image)), asked, companions=others))
     upright = image.copy()  # loads it; the caller's stays as it is
     upright.info = dict(image.info)
     pixels, alpha, profile = images.from_pillow(upright)
@@ -125,7 +125,7 @@ def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL
     pixels, alpha = orient(pixels, turn), None if alpha is None else orient(alpha, turn)
     kept = replace(gather(image, pixels.shape[:2]), icc=profile)
     made = translate_picture(model, Picture(pixels, alpha, image.format or "", kept), asked, companions=others)
-    result = _to_pillow(made)
+    result = to_pillow(made)
     info = {"icc_profile": made.metadata.icc, "exif": made.metadata.exif, "dpi": made.metadata.dpi}
     result.info |= {key: value for key, value in info.items() if value}
     return result
@@ -224,7 +224,7 @@ def _resize_alpha(alpha: Array, size: tuple[int, int]) -> Array:
     return to_pixels(_resize(to_tensor(alpha[..., None], limits)[None], size)[0], limits, alpha.dtype)[..., 0]
 
 
-def _to_pillow(picture: Picture) -> PIL.Image.Image:
+def to_pillow(picture: Picture) -> PIL.Image.Image:
     """Turn a picture into the Pillow image that holds it best."""
     pixels, alpha = picture.pixels, picture.alpha
     if picture.channels not in (1, 3):

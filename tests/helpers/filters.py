@@ -19,6 +19,7 @@ def models() -> list[i2i.ModelCard]:
         i2i.ModelCard("double", "filters:Double", data="unpaired", summary="Twice the size."),
         i2i.ModelCard("tint", "filters:Tint", data="labelled", summary="Attributes as brightness of channels."),
         i2i.ModelCard("plug", "filters:Plug", data="images", summary="Fill holes with white."),
+        i2i.ModelCard("dots", "filters:Dots", data="images", summary="Noise of a colour."),
         i2i.ModelCard("paint", "filters:Paint", data="paired", summary="A label map as gray levels."),
     ]
 
@@ -104,6 +105,23 @@ class Plug(Invert):
         assert set(inputs["mask"].unique().tolist()) <= {0.0, 1.0}
         assert inputs["mask"].shape[2:] == inputs["source"].shape[2:]
         return torch.where(inputs["mask"].bool(), 1.0, -inputs["source"])
+
+
+class Dots(Invert):
+    """Noise, brightened by --light; there is nothing to translate."""
+
+    inputs = ()
+
+    @dataclass(frozen=True, kw_only=True)
+    class Request(i2i.Request):
+        light: float = i2i.option(0.0, help="What is added.", min=-1, max=1)
+
+    def targets(self) -> tuple[str, ...]:
+        return ()
+
+    def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
+        assert (inputs, request.samples) == ({}, 1)
+        return (torch.rand(1, 3, 6, 7) - 0.5 + request.light).clamp(-1, 1)
 
 
 def make(cls: type[Invert] = Invert, **spec: object) -> Invert:

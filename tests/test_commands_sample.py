@@ -1,0 +1,74 @@
+"""`i2i sample` from its arguments to its exit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from i2i.cli import exit_code, make_app, message
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters) -> Path:
+    """A run of a model that draws, in runs/dots, and one that translates, in runs/fox."""
+    monkeypatch.chdir(tmp_path)
+    filters.keep(tmp_path / "runs/dots", filters.Dots, domains=(), channels={"image": 3})
+    filters.keep(tmp_path / "runs/fox")
+    return tmp_path
+
+
+def sample(*arguments: str) -> tuple[int, str]:
+    """Exit code, and what was printed or the error's sentence."""
+    result = CliRunner().invoke(make_app(), ["sample", *arguments])
+    if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
+        code = exit_code(result.exception)
+        if code is None:
+            raise result.exception
+        return code, message(result.exception)
+    return result.exit_code, result.output
+
+
+def test_pictures_lie_in_a_folder_of_their_own(here):
+    code, said = sample("runs/dots", "-n", "3", "--seed", "7")
+    assert code == 0
+    assert "Drawing 3 pictures with runs/dots (step 300)" in said
+    assert "Wrote 3 pictures and dots-samples/sheet.png" in said
+    names = sorted(path.name for path in Path("dots-samples").iterdir())
+    assert names == ["seed-000007.png", "seed-000008.png", "seed-000009.png", "sheet.png"]
+    assert sample("dots", "-n", "1")[0] == 0  # by name; the second time beside the first
+    assert Path("dots-samples-2/seed-000000.png").exists()
+
+
+def test_for_programs_and_with_the_model_s_own_flags(here):
+    code, said = sample("dots", "-n", "1", "--light", "0.5", "--json", "--quiet", "--out", "x", "--format", "webp")
+    assert code == 0
+    assert json.loads(said) == {"model": "runs/dots", "files": ["x/seed-000000.webp", "x/sheet.png"]}
+
+
+def test_help_shows_the_model_s_flags(here):
+    code, said = sample("dots", "--help")
+    assert code == 0
+    assert "--light number  What is added. Default: 0.0." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("fox", "This model makes pictures of pictures; use: i2i translate --model MODEL photos/"),
+        ("dots --lite 3", 'There is no flag --lite; did you mean "--light"'),
+        ("dots --to cat", 'There is no target "cat"; this model has one kind of result: leave --to out'),
+        ("dots fox", "One model at a time; beside dots there is fox"),
+        ("--light 3 dots", "Name the model before its flags: i2i sample RUN --light ..."),
+        ("dots --format pgn", 'There is no picture format "pgn"; did you mean "png"'),
+        ("gone", 'There is no run, bundle or model "gone"'),
+        ("dots --seed -1", "--seed is -1; give at least 0"),
+    ],
+)
+def test_what_cannot_be_is_said(here, arguments, said):
+    code, text = sample(*arguments.split())
+    assert code == 2
+    assert said in text
+    assert not list(here.glob("*-samples"))

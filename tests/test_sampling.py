@@ -1,0 +1,61 @@
+"""Pictures of models that take none: by seed, as files, from Python."""
+
+from __future__ import annotations
+
+import filters
+import numpy as np
+import pytest
+import torch
+
+from i2i.images import read
+from i2i.sampling import draw, write
+
+
+def dots(**spec: object) -> filters.Dots:
+    return filters.make(filters.Dots, domains=(), channels={"image": 3}, **spec)
+
+
+def ask(**values: object) -> filters.Dots.Request:
+    return filters.Dots.Request(**values)
+
+
+def test_a_picture_is_a_function_of_its_seed_alone():
+    several = dict(draw(dots(), ask(samples=5, seed=3)))
+    assert list(several) == [3, 4, 5, 6, 7]
+    ((seed, alone),) = draw(dots(), ask(seed=6))
+    assert seed == 6
+    assert torch.equal(several[6], alone)
+    assert not torch.equal(several[6], several[7])
+    torch.manual_seed(6)
+    assert torch.equal(alone, torch.rand(1, 3, 6, 7)[0] - 0.5)
+
+
+def test_drawing_spends_no_chance_of_the_caller():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    list(draw(dots(), ask(samples=2)))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_files_are_named_by_seed_and_a_sheet_shows_them(tmp_path):
+    written = write(dots(), ask(samples=10, seed=5), tmp_path / "out")
+    assert [path.name for path in written] == [*(f"seed-{seed:06}.png" for seed in range(5, 15)), "sheet.png"]
+    ((_, image),) = draw(dots(), ask(seed=9))
+    expected = np.rint((image.numpy() + 1) * 127.5).transpose(1, 2, 0)
+    assert (read(written[4]).pixels == expected).all()
+    with pytest.raises(ValueError, match="is there already; give another folder with --out"):
+        write(dots(), ask(seed=5), tmp_path / "out")
+    deep = write(dots(depth=16, value_range=(0.0, 65535.0)), ask(), tmp_path / "deep")
+    assert read(deep[0]).pixels.dtype == np.uint16
+    assert write(dots(), ask(), tmp_path / "jpg", "jpg")[0].suffix == ".jpg"
+
+
+def test_from_python():
+    pictures = dots().sample_images(2, seed=4, light=0.25)
+    assert [picture.size for picture in pictures] == [(7, 6), (7, 6)]
+    ((_, image),) = draw(dots(), ask(seed=5, light=0.25))
+    assert (np.asarray(pictures[1]) == np.rint((image.numpy() + 1) * 127.5).transpose(1, 2, 0)).all()
+    with pytest.raises(LookupError, match='unknown option "lite"; did you mean "light"'):
+        dots().sample_images(lite=1)
+    with pytest.raises(ValueError, match="this model makes pictures of pictures; use: i2i translate"):
+        filters.make().sample_images(to="winter")
