@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import re
 import stat
@@ -33,6 +34,7 @@ def unpack(archive: Path, folder: Path) -> int:
     limit = max(MIN_LIMIT, MAX_RATIO * archive.stat().st_size)
     members = _zip if zipfile.is_zipfile(archive) else _tar
     files = written = 0
+    name = ""
     try:
         for entries, (name, content) in enumerate(members(archive, limit), start=1):
             if entries > MAX_FILES:
@@ -58,6 +60,11 @@ def unpack(archive: Path, folder: Path) -> int:
             f"the file {archive.name} is damaged or no archive ({error or 'it ends early'}); fetch it again"
         ) from None
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL):  # EINVAL: Windows takes no names such as a:b
+            short = name if len(name) <= 60 else f"{name[:60]}..."
+            raise ValueError(
+                f"the archive {archive.name} has a name that this disk cannot hold, {short!r}; nothing of it is kept"
+            ) from None
         if error.errno is not None:  # a true one: a full disk, a folder that may not be written
             raise
         raise ValueError(

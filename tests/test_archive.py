@@ -182,3 +182,9 @@ def test_a_name_that_is_no_text_is_damage(tmp_path: Path, out: Path) -> None:
     packed.write_bytes(packed.read_bytes().replace("é".encode(), b"\xff\xfe"))
     with pytest.raises(ValueError, match=r"hurt\.zip is damaged"):
         unpack(packed, out)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".png", "a/" * 3000 + "x.png"])
+def test_a_name_too_long_for_the_disk_is_cut_short(name: str, tmp_path: Path, out: Path) -> None:
+    with pytest.raises(ValueError, match=r"long\.zip has a name that this disk cannot hold, 'a.{59}\.\.\.'; nothing"):
+        unpack(make_zip(tmp_path / "long.zip", {name: b"x"}), out)
