@@ -44,11 +44,11 @@ def fetched(source: Source, *others: Path) -> Path:
             return path
     if os.environ.get("I2I_OFFLINE", "") not in ("", "0"):
         raise ConnectionError(f"{source.file} is not here, and I2I_OFFLINE forbids to download it from {source.url}")
+    announcement = f"Downloading {source.name}, {in_words(source.size)}, from {source.url}. Licence: {source.licence}."
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{source.file}.lock"):
         if not kept.is_file():
-            say(f"Downloading {source.name}, {in_words(source.size)}, from {source.url}. Licence: {source.licence}.")
-            new = fetch([source.url], kept.with_suffix(".new"), say=say)
+            new = fetch([source.url], kept.with_suffix(".new"), say=say, announce=lambda *_: say(announcement))
             with new.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if not found.startswith(source.sha256):

@@ -16,8 +16,9 @@ SOURCE = pretrained.Source(
 def test_weights_are_fetched_once_and_checked(monkeypatch, capsys):
     sent = [b"yes"]
 
-    def fetch(urls, target, say):
+    def fetch(urls, target, say, announce):
         assert urls == [SOURCE.url]
+        announce(urls[0], 3)
         target.write_bytes(sent.pop())
         return target
 

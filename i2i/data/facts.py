@@ -70,7 +70,8 @@ def num_labels(tree: Tree, names: Iterable[str]) -> int:
     for name in names:
         info = tree.pictures[name]
         if info.highest < 0:
-            raise ValueError(f"label map {name} is {describe(info)}; give maps with one whole number a pixel, as PNG")
+            what = "a JPEG, which changes values" if name.lower().endswith((".jpg", ".jpeg")) else describe(info)
+            raise ValueError(f"label map {name} is {what}; give maps with one whole number a pixel, as PNG")
     pairs = labels.mapping(tree.config)
     highest = labels.highest(tree, names, pairs)
     worst = max(names, key=lambda name: highest[name])

@@ -64,7 +64,8 @@ class Pix2PixHD(i2i.Model):
             o.discriminator_layers,
             features=o.feature_weight > 0,
         )
-        self.vgg: networks.Frozen | None = None  # comes when training begins
+        self.vgg: networks.Frozen | None = None  # comes when training begins, if it can be had
+        self.vgg_asked = False
         units = [net.size_multiple for net in (self.coarse, self.encoder) if net is not None]
         self.size_multiple = max(units) * (2 if self.enhancer else 1)
         self.min_size = 2 * self.size_multiple  # an instance norm needs more than one pixel at the bottom
@@ -97,8 +98,9 @@ class Pix2PixHD(i2i.Model):
 
     def _fetch_vgg(self) -> None:
         o = self.options
-        if self.vgg is None and o.vgg_weight and o.vgg != "off":
+        if o.vgg_weight and o.vgg != "off" and not self.vgg_asked:
             self.vgg = perception.load(o.vgg, self.spec.channels["target"])
+            self.vgg_asked = True
         if self.vgg is not None:
             weight = next(self.parameters())
             self.vgg.to(weight.device, weight.dtype)
@@ -167,16 +169,18 @@ class Pix2PixHD(i2i.Model):
             if count >= PICTURES:
                 return
 
-    def translate(self, inputs: i2i.Batch, request: options.Request) -> Tensor:
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> Tensor:
+        if not isinstance(request, options.Request):  # the sample sheet asks with a plain one
+            request = options.Request(to=request.to, seed=request.seed)
         styles = self.styles
         if styles is None:
-            if request.style or request.instance_style:
+            if request.style or request.object_style:
                 raise ValueError("this model knows no styles: it was trained without --features; leave --style out")
             return self._draw(self.conditions.edited(inputs, request.edit))
 
         def paint(inputs: Mapping[str, Tensor]) -> Tensor:
             by_label = maps.pairs(request.style, "--style")
-            by_instance = maps.pairs(request.instance_style, "--instance-style")
+            by_instance = maps.pairs(request.object_style, "--object-style")
             return styles(self.conditions.regions(inputs), request.seed, by_label, by_instance)
 
         return self._draw(self.conditions.edited(inputs, request.edit), paint)
@@ -189,7 +193,7 @@ class Pix2PixHD(i2i.Model):
         image = self._generate(told, paint(inputs) if paint else None, self.phase)
         return F.interpolate(image, scale_factor=2.0, mode="bilinear") if coarse else image
 
-    def preview(self, examples: Sequence[tuple[i2i.Batch, options.Request]]) -> list[dict[str, Tensor]]:
+    def preview(self, examples: Sequence[tuple[i2i.Batch, i2i.Request]]) -> list[dict[str, Tensor]]:
         rows = []
         for inputs, request in examples:
             row = self.conditions.shown(inputs) | {"translated": self.translate(inputs, request)[0]}

@@ -56,9 +56,9 @@ class Request(i2i.Request):
 
     edit: str | None = i2i.option(None, help="Labels to exchange first: 9=3,4=0 makes 3 of 9 and 0 of 4.")
     style: str | None = i2i.option(None, help="Styles by label: 10=4; others are drawn. Needs --features.")
-    instance_style: str | None = i2i.option(None, help="Styles by number in the instance map: 17=2.")
+    object_style: str | None = i2i.option(None, help="Styles by number in the instance map: 17=2.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("edit", "style", "instance_style"):
+        for name in ("edit", "style", "object_style"):
             pairs(getattr(self, name), "--" + name.replace("_", "-"))

@@ -67,3 +67,5 @@ def test_labels_outside_are_named(tmp_path) -> None:
         facts.num_labels(maps, maps.pictures)
     with pytest.raises(ValueError, match=r"label map a.png is RGB, 8 bit; give maps with one whole number a pixel"):
         facts.num_labels(tree(tmp_path, a=picture(3)), ["a.png"])
+    with pytest.raises(ValueError, match=r"label map maps/a.JPG is a JPEG, which changes values; give maps"):
+        facts.num_labels(Tree(tmp_path, {"maps/a.JPG": picture(1)}), ["maps/a.JPG"])

@@ -177,7 +177,7 @@ def test_styles_are_drawn_by_seed_or_chosen():
     assert any(one[7] != one[8] for one in drawn)
     chosen = painted(model, style="1=2", seed=3)
     assert (chosen[7], chosen[8], chosen[9]) == (6, 6, drawn[3][9])
-    assert painted(model, style="1=2,2=0", instance_style="8=3") == {7: 6, 8: 7, 9: 8}
+    assert painted(model, style="1=2,2=0", object_style="8=3") == {7: 6, 8: 7, 9: 8}
 
 
 def test_others_keep_their_style_when_one_is_taken_away():
@@ -214,7 +214,7 @@ def test_labels_are_exchanged_at_once():
     for field, text in (
         ("edit", "9"),
         ("style", "a=1"),
-        ("instance_style", "1=-2"),
+        ("object_style", "1=-2"),
         ("edit", "1=2=3"),
         ("edit", "²=1"),
     ):
@@ -248,7 +248,7 @@ def test_the_coarse_model_draws_at_half_size_until_the_enhancer_comes():
         for phase in ("global", "joint"):
             model.phase = phase
             example = inputs() | {"target": torch.rand(1, 3, 32, 32)}
-            (row,) = model.preview([(example, Pix2PixHD.Request(seed=1))])
+            (row,) = model.preview([(example, i2i.Request(seed=1))])
             assert list(row) == ["label map", "translated", "in the target's style", "target"]
             assert {tuple(image.shape) for image in row.values()} == {(3, 32, 32)}
     assert set(seen) == {(16, 16)}
@@ -298,6 +298,8 @@ def test_training_goes_on_without_weights_that_cannot_be_had(monkeypatch, capsys
     warning = capsys.readouterr().err
     assert warning.startswith("Warning: the perceptual loss is off (vgg19-dcbb9e9d.pth is not here, and I2I_OFFLINE")
     assert "--vgg FILE, or --vgg off" in warning
+    model.optimizers(model.phases()[0])
+    assert not capsys.readouterr().err  # said once, not in each phase
     deep = make(dataclasses.replace(SPEC, channels=CHANNELS | {"target": 5}), vgg="download")
     deep.optimizers(deep.phases()[0])
     assert "takes gray and colour, and the pictures have 5 channels" in capsys.readouterr().err
