@@ -72,6 +72,8 @@ def fetch(
                 else:
                     part.finish()
                     return target
+    if have := part.size():
+        tried.append(f"{in_words(have)} are kept, and the same command goes on from there")
     raise ConnectionError("; ".join(tried))
 
 
