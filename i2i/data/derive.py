@@ -19,32 +19,37 @@ from i2i.picture import LUMA
 ENLARGED = 4  # how much smaller a picture was before it was enlarged, for `lowres`
 NOISE = (0.05, 0.5)  # standard deviations of `noise`, of a span of 2: 6 to 64 grey levels of 255
 LINES = (1.0, 2.5)  # pixels that `edges` smooths by before it looks: fine to coarse drawings
+HOLE = 1.0  # what a hole is filled with: white
+
+Made = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Derivation:
     """How sources are made, and what a model of such pairs takes."""
 
-    make: Callable[[np.ndarray, np.random.Generator], np.ndarray]
-    """(photo (H, W, C) in [-1, 1], generator) -> source (H, W, C) or (H, W, 1)."""
+    make: Callable[[np.ndarray, np.random.Generator], Made]
+    """(photo (H, W, C) in [-1, 1], generator) -> what goes along with it by batch key, (H, W, C) or (H, W, 1)."""
 
     gray: bool  # whether sources have one channel
     gives: str  # what a source is, in words
     takes: str  # what to translate with such a model, in words
 
 
-def source(name: str, photo: Tensor, rng: np.random.Generator) -> Tensor:
-    """Derive the source of a photo (C, H, W) in [-1, 1]: a tensor of the same sides in [-1, 1]."""
+def derive(name: str, photo: Tensor, rng: np.random.Generator) -> dict[str, Tensor]:
+    """Make what goes along with a photo (C, H, W) in [-1, 1]: its `source`, of `mask` the mask too, (1, H, W)."""
     made = DERIVATIONS[name].make(photo.permute(1, 2, 0).numpy(), rng)
-    return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1), dtype=np.float32)).clamp_(-1, 1)
+    arrays = {key: np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) for key, pixels in made.items()}
+    return {key: torch.from_numpy(array).clamp_(-1, 1) for key, array in arrays.items()}
 
 
-def channels(name: str, photo: int) -> int:
-    """How many channels the sources of photos have. Raises ValueError for photos that cannot have such sources."""
+def channels(name: str, photo: int) -> dict[str, int]:
+    """How many channels there are by batch key. Raises ValueError for photos that cannot have such sources."""
     if name == "gray" and photo != 3:
         held = "are gray already" if photo == 1 else f"have {photo} channels"
         raise ValueError(f"--derive gray takes the colour away, and these photos {held}; give photos in colour")
-    return 1 if DERIVATIONS[name].gray else photo
+    source = 1 if DERIVATIONS[name].gray else photo
+    return {"source": source, "target": photo} | ({"mask": 1} if name == "mask" else {})
 
 
 def luma(photo: np.ndarray) -> np.ndarray:
@@ -54,29 +59,29 @@ def luma(photo: np.ndarray) -> np.ndarray:
     return (photo @ np.array(LUMA, photo.dtype))[..., None]  # what --channels luminance makes of a picture, too
 
 
-def _edges(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _edges(photo: np.ndarray, rng: np.random.Generator) -> Made:
     """Black lines on white, by Canny's detector, more or less of them."""
     from skimage.feature import canny
 
     found = canny(luma(photo)[..., 0] / 2, sigma=rng.uniform(*LINES), mode="nearest")
-    return np.where(found, -1.0, 1.0)[..., None]
+    return {"source": np.where(found, -1.0, 1.0)[..., None]}
 
 
-def _gray(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return luma(photo)
+def _gray(photo: np.ndarray, rng: np.random.Generator) -> Made:
+    return {"source": luma(photo)}
 
 
-def _lowres(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _lowres(photo: np.ndarray, rng: np.random.Generator) -> Made:
     height, width = photo.shape[:2]
     small = sizes.resize(photo, (max(1, height // ENLARGED), max(1, width // ENLARGED)))
-    return sizes.resize(small, (height, width))
+    return {"source": sizes.resize(small, (height, width))}
 
 
-def _noise(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return photo + rng.uniform(*NOISE) * rng.standard_normal(photo.shape, dtype=np.float32)
+def _noise(photo: np.ndarray, rng: np.random.Generator) -> Made:
+    return {"source": photo + rng.uniform(*NOISE) * rng.standard_normal(photo.shape, dtype=np.float32)}
 
 
-def _mask(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _mask(photo: np.ndarray, rng: np.random.Generator) -> Made:
     """Up to four shapes painted white, which may overlap and together hide a quarter of the photo, more or less."""
     from skimage.draw import random_shapes
 
@@ -91,7 +96,8 @@ def _mask(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         allow_overlap=True,
         rng=rng,
     )
-    return np.where(shapes[..., None] == 0, np.float32(1), photo)
+    hole = shapes[..., None] == 0
+    return {"source": np.where(hole, np.float32(HOLE), photo), "mask": hole}
 
 
 DERIVATIONS = {
@@ -101,5 +107,5 @@ DERIVATIONS = {
         _lowres, False, f"its photo shrunk {ENLARGED} times and enlarged", f"small pictures enlarged {ENLARGED} times"
     ),
     "noise": Derivation(_noise, False, "its photo with noise", "noisy pictures"),
-    "mask": Derivation(_mask, False, "its photo with holes in white", "pictures with what is missing painted white"),
+    "mask": Derivation(_mask, False, "its photo with holes in white", "pictures with holes"),
 }

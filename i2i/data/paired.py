@@ -54,12 +54,11 @@ class Paired(Folder):
         except OtherKind as error:
             if self.derived:
                 raise
-            ways = ", ".join(f"--derive {name}" for name in derive.DERIVATIONS)
-            raise OtherKind(f"{error}; or let their sources be made from photos alone: {ways}") from None
+            ways = ", ".join(derive.DERIVATIONS)
+            raise OtherKind(f"{error}; or make sources of photos alone with --derive ({ways})") from None
         finally:
             self.__dict__.pop("kind", None)
-        if note := self._direction():
-            self.notes.insert(0, note)
+        self.notes = [*self._explained(), *self.notes]
 
     def _choose(self, found: Survey) -> tuple[str, ...]:
         """(source, target): as the layout has them, or as `domains` asks."""
@@ -95,23 +94,27 @@ class Paired(Folder):
             )
         return name, _MADE_FROM
 
-    def _direction(self) -> str:
+    def _explained(self) -> list[str]:
         """Say what will be made of what where nobody has said it."""
         if self.derived:
             how = derive.DERIVATIONS[self.derived]
-            return f"Sources are made of the photos: each is {how.gives}. The model will translate {how.takes}."
+            notes = [f"Sources are made of the photos: each is {how.gives}. The model will translate {how.takes}."]
+            gray = sum(info.channels == 1 for info in self.pictures.infos.values())
+            if self.derived == "gray" and gray:
+                notes.append(f"{gray} of the photos are gray themselves and teach nothing; take them out.")
+            return notes
         source, target = self.domains
         if self.options.domains is None and not any("label" in item.files for item in self.training):
-            return f"The model will make {target} of {source}; for the other way add --domains {target},{source}."
-        return ""
+            return [f"The model will make {target} of {source}; for the other way add --domains {target},{source}."]
+        return []
 
     def describe(self, spec: DataSpec) -> DataSpec:
         """Add the sources that are derived: their channels, and how they are made."""
         if not self.derived:
             return spec
         target = spec.channels["target"]
-        counts = {"source": derive.channels(self.derived, target), "target": target}
-        return dataclasses.replace(spec, channels=counts, extra={**spec.extra, "derive": self.derived})
+        counts, extra = derive.channels(self.derived, target), {**spec.extra, "derive": self.derived}
+        return dataclasses.replace(spec, channels=counts, extra=extra)
 
     def _parts(self, item: Item) -> dict[str, tuple[str, str]]:
         """(picture, half) by batch key."""
@@ -140,7 +143,7 @@ class Paired(Folder):
     def _read(self, item: Item, rng: np.random.Generator, transform: Transform) -> Batch:
         read = dict(transform(rng, **{key: self.load(key, *part) for key, part in self._parts(item).items()}))
         if self.derived:
-            return {"source": derive.source(self.derived, read["target"], rng), **read}
+            return derive.derive(self.derived, read["target"], rng) | read
         return read
 
     def examples(self, transform: Transform, count: int) -> list[tuple[Batch, Request]]:
@@ -148,5 +151,6 @@ class Paired(Folder):
         rows: list[tuple[Batch, Request]] = []
         for number, item in enumerate(self.shown()[:count]):
             sample = self._read(item, np.random.default_rng(number), transform)
-            rows.append(({key: value[None] for key, value in sample.items()}, Request(seed=number)))
+            asked = Request(to=self.domains[1], seed=number)
+            rows.append(({key: value[None] for key, value in sample.items()}, asked))
         return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,6 +107,8 @@ class Pix2Pix(i2i.Model):
                 f"image size {min(spec.image_size)} is too small for this discriminator; "
                 f"use --image-size {2 ** math.ceil(math.log2(net.min_size))} or more, or fewer --discriminator-layers"
             )
+        if spec.extra.get("derive") == "mask":
+            self.inputs = ("source", "mask")
         if o.gan_weight:
             self.watches = (i2i.Watch("discriminator/gan", below=0.005, steps=500, advice=_ADVICE),)
 
@@ -154,10 +156,16 @@ class Pix2Pix(i2i.Model):
         mode = getattr(request, "inference", "instance")  # the sample sheet asks with a plain i2i.Request
         if mode == "dropout" and not any(isinstance(layer, nn.Dropout) for layer in self.generator.modules()):
             raise ValueError("this model has no dropout, so its results do not vary; use --inference instance")
+        source, hole = inputs["source"], inputs["mask"].bool() if "mask" in self.inputs else None
+        if hole is not None:
+            source = source.masked_fill(hole, 1.0)  # white, as it was taught
         with inference(self.generator, mode):
-            if mode == "running":
-                return self.generator(inputs["source"])
-            return torch.cat([self.generator(picture) for picture in inputs["source"].split(1)])
+            pictures = [source] if mode == "running" else source.split(1)
+            made = torch.cat([self.generator(picture) for picture in pictures])
+        return made if hole is None else torch.where(hole, made, source)
+
+    def preview(self, examples: Sequence[tuple[i2i.Batch, i2i.Request]]) -> list[dict[str, Tensor]]:
+        return [{key: image for key, image in row.items() if key != "mask"} for row in super().preview(examples)]
 
     @classmethod
     def import_weights(cls, files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) -> i2i.Imported:

@@ -51,7 +51,7 @@ def photo(seed: int = 0, channels: int = 3, size: int = 48) -> torch.Tensor:
 
 
 def made(name: str, of: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    return derive.source(name, of, np.random.default_rng(seed))
+    return derive.derive(name, of, np.random.default_rng(seed))["source"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,14 +62,14 @@ def test_a_folder_of_photos_is_enough(photos: Path, name: str) -> None:
     gray = name in ("edges", "gray")
     assert train.spec() == DataSpec(
         domains=(name, "photo"),
-        channels={"source": 1 if gray else 3, "target": 3},
+        channels={"source": 1 if gray else 3, "target": 3} | ({"mask": 1} if name == "mask" else {}),
         depth=8,
         value_range=(0.0, 255.0),
         extra={"derive": name},
     )
     assert DataSpec.from_json(json.loads(json.dumps(train.spec().to_json()))) == train.spec()
     batch = sample(train)
-    assert list(batch) == ["source", "target"]
+    assert batch.keys() == train.spec().channels.keys()
     assert batch["target"].shape == (3, 32, 32)
     assert batch["source"].shape == (1 if gray else 3, 32, 32)
     assert batch["source"].dtype == torch.float32
@@ -104,8 +104,8 @@ def test_examples_are_the_same_each_time(photos: Path, name: str) -> None:
     assert len(rows[0]) == 3
     for (inputs, request), (other, asked) in zip(*rows, strict=True):
         assert request == asked
-        assert list(inputs) == ["source", "target"]
-        assert torch.equal(inputs["source"], other["source"])
+        assert {"source", "target"} <= inputs.keys() == other.keys()
+        assert all(torch.equal(inputs[key], other[key]) for key in inputs)
         assert inputs["source"].shape[0] == 1
 
 
@@ -156,8 +156,10 @@ def test_masks_paint_holes_white_and_spare_the_rest() -> None:
     shares = []
     for seed in range(30):
         dark = photo(seed) * 0.5
-        holed = made("mask", dark, seed)
-        hole = (holed == 1).all(dim=0)
+        both = derive.derive("mask", dark, np.random.default_rng(seed))
+        holed, hole = both["source"], both["mask"][0].bool()
+        assert both["mask"].shape == (1, 48, 48)
+        assert set(both["mask"].unique().tolist()) == {0.0, 1.0}
         assert torch.equal(holed[:, ~hole], dark[:, ~hole])
         assert torch.equal(holed[:, hole], torch.ones_like(holed[:, hole]))
         shares.append(hole.float().mean().item())
@@ -173,13 +175,16 @@ def test_gray_photos_and_many_channels(tmp_path: Path, draw) -> None:
     assert open_it(tmp_path / "gray", "noise").spec().channels == {"source": 1, "target": 1}
     assert open_it(tmp_path / "gray", "edges").spec().channels == {"source": 1, "target": 1}
     bands = open_it(tmp_path / "bands", "mask")
-    assert bands.spec().channels == {"source": 5, "target": 5}
+    assert bands.spec().channels == {"source": 5, "target": 5, "mask": 1}
     assert bands.spec().depth == 16
     assert sample(open_it(tmp_path / "bands", "edges"))["source"].shape == (1, 32, 32)
     with pytest.raises(ValueError, match="these photos are gray already; give photos in colour"):
         open_it(tmp_path / "gray", "gray")
     with pytest.raises(ValueError, match="these photos have 5 channels; give photos in colour"):
         open_it(tmp_path / "bands", "gray")
+    (tmp_path / "gray" / "0.png").unlink()
+    draw(tmp_path / "gray" / "0.png")
+    assert open_it(tmp_path / "gray", "gray").notes[1].startswith("5 of the photos are gray themselves")
 
 
 def test_pairs_are_not_taken_for_photos(pairs: Path, tmp_path: Path) -> None:
@@ -209,7 +214,7 @@ def test_photos_of_label_maps_are_photos(tmp_path: Path, draw) -> None:
 def test_refusals_say_what_to_type(photos: Path) -> None:
     with pytest.raises(ValueError, match="which have no domains; leave --domains out"):
         open_it(photos, "gray", domains="gray,photo")
-    with pytest.raises(ValueError, match=r"does not hold paired data.*--derive edges, --derive gray"):
+    with pytest.raises(ValueError, match=r"does not hold paired data.*with --derive \(edges, gray, "):
         open_it(photos, None)
     with pytest.raises(ValueError, match="--derive is 'grey'; choose edges or gray or lowres or noise or mask"):
         open_it(photos, "grey")
@@ -222,6 +227,11 @@ def test_the_direction_of_pairs_is_said_where_nobody_chose_it(pairs: Path) -> No
     said = "The model will make target of source; for the other way add --domains target,source."
     assert open_it(pairs, None).notes[0] == said
     assert open_it(pairs, None, domains="target,source").notes == []
+
+
+def test_the_sheet_names_what_is_made(photos: Path) -> None:
+    transform = eval_transform(Settings(image_size=32), 32, (0, 255))
+    assert [request.to for _, request in open_it(photos, "gray", "test").examples(transform, 2)] == ["photo", "photo"]
 
 
 def test_data_check_reads_the_folder_as_photos(photos: Path) -> None:

@@ -290,6 +290,29 @@ def test_pictures_of_any_size_keep_it(trained):
         assert (picture.size, picture.mode) == (size, "RGB")
 
 
+def test_a_model_of_holes_fills_holes_and_nothing_else():
+    channels = {"source": 3, "target": 3, "mask": 1}
+    spec = dataclasses.replace(SPEC, domains=("mask", "photo"), channels=channels, extra={"derive": "mask"})
+    model = check_model("pix2pix", spec=spec, **TINY)
+    assert model.inputs == ("source", "mask")
+    source, hole = batch()["source"], torch.zeros(1, 1, 64, 64)
+    hole[:, :, 20:40, 10:50] = 1
+    with evaluating(model):
+        filled = model.translate({"source": source, "mask": hole}, Pix2Pix.Request())
+        other = model.translate({"source": source.masked_fill(hole.bool(), -0.3), "mask": hole}, Pix2Pix.Request())
+        (row,) = model.preview([({"source": source, "mask": hole, "target": source}, i2i.Request(to="photo"))])
+    outside = ~hole.bool().expand_as(source)
+    assert torch.equal(filled[outside], source[outside])
+    assert not torch.equal(filled[~outside], source[~outside])
+    assert torch.equal(filled, other)  # what lay under the hole is not looked at
+    assert list(row) == ["source", "to photo", "target"]
+    picture = Image.new("RGBA", (50, 70), (200, 90, 30, 255))
+    picture.paste((0, 0, 0, 0), (10, 10, 30, 40))
+    result = model.translate_image(picture)
+    assert result.getpixel((0, 0))[:3] == (200, 90, 30)
+    assert result.getpixel((20, 20))[:3] != (0, 0, 0)
+
+
 def test_depth_is_kept_for_fine_tuning(tmp_path):
     model = make()
     bundle.write(tmp_path / "bundle", model, bundle.describe("pix2pix", model))
