@@ -12,7 +12,7 @@ from typing import Any
 from i2i.data import facts, listed
 from i2i.data.layouts import Item
 from i2i.data.scan import Tree, scan
-from i2i.data.survey import Survey, check_pictures, kinds_of, some, survey
+from i2i.data.survey import LAYOUTS, Survey, check_pictures, kinds_of, some, survey
 
 FEW = {"images": 50, "paired": 50, "unpaired": 50, "labelled": 50, "captioned": 100}
 """Below so many training pictures (of a domain or class) a model learns them by heart."""
@@ -97,7 +97,10 @@ def check(root: Path | str, kinds: tuple[str, ...] = ()) -> Report:
     tree = scan(Path(root))
     check_pictures(tree)
     possible = kinds_of(tree)
-    chosen = next((kind for kind in kinds if kind in possible), possible[0] if not kinds else kinds[0])
+    if not kinds:  # what dataset.toml says must hold, unless a plugin's kind reads it
+        told = tree.config.get("kind")
+        kinds = (told,) if told in LAYOUTS else (possible[0],)
+    chosen = next((kind for kind in kinds if kind in possible), kinds[0])
     found = survey(tree.root, chosen, tree)
     return _report(found, [kind for kind in possible if kind != chosen])
 
@@ -174,18 +177,17 @@ def _held_back_from(found: Survey) -> str:
 
 def _duplicates(tree: Tree, splits: dict[str, list[Item]]) -> tuple[list[list[str]], list[list[str]]]:
     """Groups of pictures with the very same content, and those of them that lie on both sides of the split."""
-    side: dict[str, str] = {}
+    sides: dict[str, set[str]] = defaultdict(set)  # a table of pairs may name one target in both
     for split, items in splits.items():
         for item in items:
             for role, name in item.files.items():
                 if role not in facts.MAPS:
-                    side[name] = split
+                    sides[name].add(split)
     same: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(side):
+    for name in sorted(sides):
         same[tree.pictures[name].sha256].append(name)
-    groups = [names for names in same.values() if len(names) > 1]
-    across = [names for names in groups if len({side[name] for name in names} & {"train", "test"}) == 2]
-    return groups, across
+    across = [names for names in same.values() if {"train", "test"} <= set().union(*(sides[name] for name in names))]
+    return [names for names in same.values() if len(names) > 1], across
 
 
 def _warnings(report: Report, found: Survey) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from i2i.data import tables
 from i2i.data.folders import places
 from i2i.data.layouts import Found, Item
+from i2i.data.names import domain_names
 from i2i.data.scan import Tree
 
 CAPTIONS = ("captions", "caption", "text", "texts", "sentences", "sentence", "description", "prompt")
@@ -101,7 +102,6 @@ def pairs(tree: Tree) -> Found | None:
     """A table with columns source and target (or input and output)."""
     items: list[Item] = []
     missing: list[str] = []
-    names: tuple[str, str] = ("source", "target")
     for table in _tables(tree):
         finder, target = tree.once("finder", tables.Finder), _column(table, tables.TARGET_COLUMNS)
         if target is None or not any(finder.find(row.values.get(target), row.document) for row in table.rows):
@@ -114,7 +114,9 @@ def pairs(tree: Tree) -> Found | None:
                 missing.append(str(row.values.get(target)))
             else:
                 items.append(Item({"source": row.file, "target": partner}, splits[row.file]))
-    return _found(tree, "paired", "a table of pairs", items, names, missing) if items else None
+    if not items:
+        return None
+    return _found(tree, "paired", "a table of pairs", items, domain_names(tree, "source", "target"), missing)
 
 
 def classes(tree: Tree) -> Found | None:

@@ -16,7 +16,8 @@ def domain_names(tree: Tree, first: str, second: str) -> tuple[str, str]:
     """
     if named := tree.config.get("domains"):
         if len(named) != 2:
-            raise ValueError(f"{tree.root}/dataset.toml names {len(named)} domains, but the folder holds two, A and B")
+            told = f"{tree.root / 'dataset.toml'} names {len(named)} domains"
+            raise ValueError(f"{told}, but the folder holds two, {first} and {second}")
         return named[0], named[1]
     from i2i.catalogue import card_of
 

@@ -135,7 +135,7 @@ class Survey:
     def fingerprint(self) -> str:
         """A sha256 of the items, their relative paths and their contents."""
         digest = hashlib.sha256()
-        for item in sorted(self.items, key=lambda item: (item.key, item.label or (), item.captions).__repr__()):
+        for item in sorted(self.items, key=lambda item: repr((item.key, item.label or (), item.captions))):
             content = {role: [name, self.tree.pictures[name].sha256] for role, name in item.files.items()}
             row = [content, item.split, item.domain, item.label, item.captions]
             digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")

@@ -151,3 +151,21 @@ def test_what_a_table_lacks_is_called_incomplete(tmp_path: Path, draw) -> None:
     assert report.missing == ["gone.png", "(no file)", "a.png (label cat, not dog)", "b.png (no label)"]
     assert "Warning: 4 entries are incomplete, so training leaves out: gone.png, " in report.text()
     assert (report.counts, report.outside) == ({"train": {"cat": 1}, "test": {"cat": 1}}, ["b.png", "d.png"])
+
+
+def test_a_target_in_both_splits_is_noticed(tmp_path: Path, draw) -> None:
+    for name in "abc":
+        draw(tmp_path / f"{name}.png")
+    (tmp_path / "pairs.csv").write_text("source,target,split\na.png,c.png,train\nb.png,c.png,test\n")
+    (tmp_path / "dataset.toml").write_text('domains = ["field", "map"]')
+    report = check(tmp_path)
+    assert (report.kind, report.domains) == ("paired", ["field", "map"])
+    assert (report.duplicates, report.duplicates_across) == ([], [["c.png"]])
+    assert "1 picture is both trained on and held back" in report.text()
+
+
+def test_the_kind_that_dataset_toml_says_must_hold(seasons: Path) -> None:
+    (seasons / "dataset.toml").write_text('kind = "captioned"')
+    with pytest.raises(ValueError, match=r"does not hold captioned data, it reads as unpaired .* captions\.jsonl"):
+        check(seasons)
+    assert check(seasons, ("labelled",)).kind == "labelled"
