@@ -25,7 +25,7 @@ class Found:
     def line(self) -> str:
         """A line of a list: name, what it is, where it goes."""
         targets = ", ".join(self.manifest.targets) or "one result"
-        return f"{self.path}: {self.manifest.model}, step {self.manifest.step:,}, translates to {targets}"
+        return f"{self.path}: {self.manifest.model}, {self.manifest.age}, translates to {targets}"
 
 
 def shelves() -> list[Path]:

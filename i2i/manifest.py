@@ -45,6 +45,11 @@ class Manifest:
     format: int = FORMAT
     files: dict[str, dict[str, Any]] = field(default_factory=dict)  # name -> bytes and sha256
 
+    @property
+    def age(self) -> str:
+        """How far it was trained, in words."""
+        return "imported" if self.data.get("imported") else f"step {self.step:,}"
+
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
         return asdict(self) | {"spec": self.spec.to_json(), "targets": list(self.targets), "held": list(self.held)}

@@ -179,7 +179,7 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
     if state is None and settings.init is not None:
         origin = bundle.read_manifest(bundle.resolve(settings.init))
         domains = f", of {' and '.join(origin.spec.domains)}" if origin.spec.domains else ""
-        log.say(f"starting from the weights of {settings.init} (step {origin.step:,}{domains})")
+        log.say(f"starting from the weights of {settings.init} ({origin.age}{domains})")
         if fresh := bundle.lacking(model, origin):
             log.say(f"not in them, so fresh: {words(fresh)}")
     if state is not None:

@@ -76,7 +76,7 @@ def work(found: Found, values: dict[str, Any], place: Path, format: str, device:
         values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request))
     if not quiet:
         print(
-            f"Drawing {values['samples']:,} pictures with {found.path} (step {found.manifest.step:,})", file=sys.stderr
+            f"Drawing {values['samples']:,} pictures with {found.path} ({found.manifest.age})", file=sys.stderr
         )
 
     from i2i import bundle

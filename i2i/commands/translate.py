@@ -118,7 +118,7 @@ def work(
     if not quiet:
         goal = f" to {values['to']}" if values["to"] else ""
         best = "its best, " if found.bundle.name == "best" else ""
-        print(f"Translating{goal} with {found.path} ({best}step {found.manifest.step:,})", file=sys.stderr)
+        print(f"Translating{goal} with {found.path} ({best}{found.manifest.age})", file=sys.stderr)
 
     from i2i import bundle
     from i2i.batch import translate_plan
