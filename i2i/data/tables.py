@@ -67,9 +67,10 @@ def join(parts: list[Table]) -> Table:
 
 
 class Finder:
-    """Resolve the names a table uses: relative to the table, to the root, or unique among all pictures."""
+    """Resolve the names a table uses: relative to the table or the root, whole, or unique among all pictures."""
 
     def __init__(self, tree: Tree) -> None:
+        self.root = f"{tree.root.as_posix()}/"
         self.known = set(tree.files)
         self.by_name: dict[str, str | None] = {}
         for file in tree.files:
@@ -81,7 +82,7 @@ class Finder:
         """The picture that a cell of `document` names, or None."""
         if not isinstance(name, (str, int)) or isinstance(name, bool) or not str(name).strip():
             return None
-        wanted = str(name).strip().replace("\\", "/")
+        wanted = str(name).strip().replace("\\", "/").removeprefix(self.root)
         for folder in (posixpath.dirname(document), ""):
             if (candidate := posixpath.normpath(posixpath.join(folder, wanted))) in self.known:
                 return candidate

@@ -227,5 +227,6 @@ def test_a_table_may_lead_to_the_folder_beside_its_own(tmp_path: Path, draw) -> 
     draw(tmp_path / "pictures" / "a.png")
     draw(tmp_path / "pictures" / "b.png")
     (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "captions.csv").write_text("file,caption\n../pictures/a.png,x\n./pictures/b.png,y\n")
+    whole = tmp_path / "pictures" / "b.png"
+    (tmp_path / "tables" / "captions.csv").write_text(f"file,caption\n../pictures/a.png,x\n{whole},y\n")
     assert [item.key for item in found(tmp_path, "captioned").items] == ["pictures/a.png", "pictures/b.png"]
