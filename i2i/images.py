@@ -6,6 +6,7 @@ Pillow reads most; OpenCV reads PNG of 16 bits, of which Pillow keeps 8; `i2i.ti
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 import zlib
@@ -45,12 +46,19 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in EXTENSIONS
 
 
+def _refuse_devices(path: Path) -> None:
+    """Refuse what is there and no file: reading a pipe or a device may never end."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Unreadable(path, "is a folder" if os.path.isdir(path) else "is a pipe or a device, not a file")
+
+
 def read(path: Path | str) -> Picture:
     """Read a picture: upright, palettes and CMYK as RGB, alpha apart, in the depth of the file.
 
     Of several frames or pages the first is read. Raises Unreadable, with the reason in a sentence.
     """
     path = Path(path)
+    _refuse_devices(path)
     data = _bytes(path)
     try:
         return decode(data, path)
@@ -66,6 +74,7 @@ def header(path: Path | str) -> Header:
     A picture cut off after its header passes here and fails in `read`.
     """
     path = Path(path)
+    _refuse_devices(path)
     try:
         with path.open("rb") as file:
             if is_tiff(file.read(4)):

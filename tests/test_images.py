@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -218,6 +219,17 @@ def test_a_missing_file_is_unreadable(tmp_path):
     for reader in (read, header):
         with pytest.raises(Unreadable, match="cannot be opened: No such file"):
             reader(tmp_path / "x.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    (tmp_path / "y.png").mkdir()
+    for reader in (read, header):
+        with pytest.raises(Unreadable, match="is a pipe or a device, not a file"):
+            reader(tmp_path / "x.png")
+        with pytest.raises(Unreadable, match="is a folder"):
+            reader(tmp_path / "y.png")
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_unpacked(tmp_path):
