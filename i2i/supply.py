@@ -47,9 +47,9 @@ def download(card: Card, say: Say) -> Path:
             say(f"Unpacking {card.archive}.")
             _unpack(packed, folder)
             checksums.remember(record, found, packed.stat().st_size)
-        except ValueError:
+        except ValueError as error:
             packed.unlink(missing_ok=True)
-            raise
+            raise ValueError(str(error).replace(packed.name, card.archive)) from None
         packed.unlink()
 
     return _once(card, write, say)
