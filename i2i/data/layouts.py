@@ -17,6 +17,7 @@ from i2i.data.scan import Tree
 from i2i.data.tables import SPLIT_WORDS
 
 _TARGETS = {"target", "targets", "output", "gt", "ground_truth", "hr", "high", "after", "b", *IMAGES}
+CLASS_FOLDERS = "folders named after classes"
 _HR = re.compile(r"(?:^|([^/]+)/)HR/", re.IGNORECASE)
 _SAME_SIZE = 0.02  # relative difference of aspect within which two pictures may be a pair
 
@@ -172,7 +173,7 @@ def class_folders(tree: Tree) -> Found | None:
         return None
     numbers = {name: number for number, name in enumerate(found.domains)}
     items = tuple(Item(item.files, item.split, item.domain, numbers[item.domain]) for item in found.items)
-    return Found("labelled", "folders named after classes", items, found.domains, outside=found.outside)
+    return Found("labelled", CLASS_FOLDERS, items, found.domains, outside=found.outside)
 
 
 def idx_files(tree: Tree) -> Found | None:

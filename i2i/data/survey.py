@@ -47,8 +47,8 @@ def detect(tree: Tree, kind: str) -> Found | None:
 def kinds_of(tree: Tree) -> list[str]:
     """Every kind the tree can be read as, the most telling first; dataset.toml may say which that is."""
     order = ["captioned", "paired", "unpaired", "labelled", "images"]
-    folders = layouts.domain_folders(tree)
-    if detect(tree, "labelled") and (folders is None or len(folders.domains) > 2):
+    folders, labelled = layouts.domain_folders(tree), detect(tree, "labelled")
+    if labelled and (folders is None or len(folders.domains) > 2 or labelled.layout != layouts.CLASS_FOLDERS):
         order = ["captioned", "paired", "labelled", "unpaired", "images"]
     if (told := tree.config.get("kind")) in order:
         order = [told, *(kind for kind in order if kind != told)]

@@ -75,6 +75,13 @@ def test_attributes_in_a_table(tmp_path: Path, draw) -> None:
     assert [item.label for item in result.items] == [(1, 0), (0, 0)]
 
 
+def test_a_table_of_classes_says_more_than_two_folders(tmp_path: Path, draw) -> None:
+    for name in ("cam1/a", "cam2/b"):
+        draw(tmp_path / f"{name}.png")
+    (tmp_path / "labels.csv").write_text("file,label\ncam1/a.png,cat\ncam2/b.png,dog\n")
+    assert found(tmp_path, "labelled").domains == ("cat", "dog")
+
+
 def test_pairs_in_a_table(tmp_path: Path, draw) -> None:
     for name in ("in/1.png", "out/x.png", "in/2.png"):
         draw(tmp_path / name)
