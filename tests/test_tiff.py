@@ -87,13 +87,15 @@ def test_overviews_are_no_pages(tmp_path):
     assert (picture.pixels == values).all()
 
 
-@pytest.mark.parametrize("settings", [{}, {"truncate": True}])
+@pytest.mark.parametrize("settings", [{}, {"truncate": True}, {"metadata": None, "description": "shape=(20, 24, 30)"}])
 def test_a_stack_of_slices_is_no_picture_of_many_channels(tmp_path, settings):
     values = np.random.default_rng(0).integers(0, 256, (20, 24, 30)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "x.tif", values, **settings)
     picture = read(tmp_path / "x.tif")
     assert picture.notes == ("first of 20 pages",)
     assert (picture.pixels[..., 0] == values[0]).all()
+    write(tmp_path / "y.tif", picture)
+    assert 270 not in tags(tmp_path / "y.tif")  # it says there were 20
 
 
 @pytest.mark.parametrize("orientation", [3, 6, 8])
