@@ -63,7 +63,7 @@ class Folder(Dataset):
         self._fingerprint = found.fingerprint()
         infos = {name: found.tree.pictures[name] for item in used for name in item.files.values()}
         self.pictures = self._open_pictures(infos)
-        self.notes = _notes(found, self.pictures.note)
+        self.notes = [note for note in (*_notes(found), self.pictures.note, *self.remarks(found)) if note]
         self.licence = found.licence
 
     @abstractmethod
@@ -73,6 +73,10 @@ class Folder(Dataset):
     def describe(self, spec: DataSpec) -> DataSpec:
         """Add to the spec what only this kind knows."""
         return spec
+
+    def remarks(self, found: Survey) -> list[str]:
+        """What only this kind has to say of a folder, in sentences for the user."""
+        return []
 
     def _choose(self, found: Survey) -> tuple[str, ...]:
         return found.found.domains
@@ -131,7 +135,7 @@ def _check_strict(found: Survey) -> None:
         )
 
 
-def _notes(found: Survey, *others: str) -> list[str]:
+def _notes(found: Survey) -> list[str]:
     """What was skipped or decided, in sentences for the user."""
     notes = []
     if found.unreadable:
@@ -142,7 +146,7 @@ def _notes(found: Survey, *others: str) -> list[str]:
     if outside := found.found.outside:
         lie = "1 file lies" if len(outside) == 1 else f"{len(outside)} files lie"
         notes.append(f"{lie} outside the layout: {some(outside, 3)}.")
-    return notes + [note for note in (found.incomplete, *others) if note]
+    return [*notes, found.incomplete]
 
 
 def _files(count: int) -> str:

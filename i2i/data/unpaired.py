@@ -27,7 +27,6 @@ class Unpaired(Folder):
     def _choose(self, found: Survey) -> tuple[str, ...]:
         """(a, b): all there are when two, else those that `domains` asks for."""
         known = found.found.domains
-        self._pairs_note = _looks_paired(found)
         asked = tuple(name.strip() for name in (self.options.domains or "").split(",") if name.strip()) or known
         for name in asked:
             if name not in known:
@@ -48,8 +47,10 @@ class Unpaired(Folder):
         for domain in self.domains:
             if not any(item.domain == domain for item in self.training):
                 raise ValueError(f"{self.root} has no picture of {domain} that could be trained on; add some")
-        if self._pairs_note:
-            self.notes.append(self._pairs_note)
+
+    def remarks(self, found: Survey) -> list[str]:
+        """Say so when the pictures look like pairs."""
+        return [_looks_paired(found)]
 
     def _wanted(self, item: Item) -> bool:
         return item.domain in self.domains
