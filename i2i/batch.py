@@ -45,6 +45,7 @@ class Summary:
     place: str = ""
     one_file: bool = False  # the place is the only result, not a folder of results
     stopped: bool = False  # by Ctrl-C
+    sheets: tuple[str, ...] = ()  # of --to all
 
     @property
     def exit_code(self) -> int:
@@ -69,7 +70,9 @@ class Summary:
         if self.ignored:
             asides.append(f"{self.ignored:,} other file{'s' if self.ignored > 1 else ''} passed by")
         asides += [f"{count:,} x {note}" for note, count in sorted(self.notes.items())]
-        return f"Wrote {pictures}{place} in {duration(self.seconds)}" + (f" ({', '.join(asides)})." if asides else ".")
+        sheets = f" Contact sheet: {', '.join(self.sheets)}." if self.sheets else ""
+        aside = f" ({', '.join(asides)})" if asides else ""
+        return f"Wrote {pictures}{place} in {duration(self.seconds)}{aside}.{sheets}"
 
 
 def translate_paths(
@@ -107,7 +110,8 @@ def translate_plan(
     summary = _Batch(model, how, summary, progress, stop or Event()).run(jobs)
     if len(requests) > 1 and not summary.stopped:
         place = contact.place_of(made.jobs, summary.place)
-        contact.write([(job, request.to) for job, request in jobs], place)
+        sheets = contact.write([(job, request.to) for job, request in jobs], place)
+        summary.sheets = tuple(map(shown, sheets))
     return summary
 
 

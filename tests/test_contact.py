@@ -32,6 +32,7 @@ def test_a_folder_gets_a_result_of_each_and_a_sheet(tmp_path, monkeypatch):
     (tmp_path / "photos/c.jpg").write_bytes(b"")
     summary = go([tmp_path / "photos"])
     assert (summary.total, summary.written, len(summary.failed)) == (6, 4, 2)
+    assert summary.line().endswith(" Contact sheet: photos-all/contact-sheet.png.")
     made = sorted(
         path.relative_to(tmp_path / "photos-all").as_posix() for path in tmp_path.rglob("photos-all/**/*.png")
     )

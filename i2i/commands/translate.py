@@ -200,6 +200,7 @@ def as_plain(summary: Summary, found: Found) -> dict[str, Any]:
         "notes": dict(summary.notes),
         "seconds": round(summary.seconds, 3),
         "out": summary.place,
+        "sheets": list(summary.sheets),
         "stopped": summary.stopped,
     }
 
