@@ -14,7 +14,7 @@ from i2i.tree import Job, slug
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS = 20  # pictures on one sheet
+ROWS = 10  # pictures on one sheet
 SIDE = 256  # pixels of the long side of a picture on it
 
 
