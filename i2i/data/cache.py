@@ -7,6 +7,7 @@ time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -51,6 +52,8 @@ class Pictures:
         self.squeeze = squeeze
         self.folder: Path | None = None
         self.note = ""
+        self.needed = 0  # bytes
+        self._made = False  # whether this process has seen to the folder
         if cached:
             self._open(infos if wanted is None else set(wanted))
 
@@ -89,6 +92,8 @@ class Pictures:
     def _keep(self, kept: Path, pixels: np.ndarray) -> None:
         beside = kept.with_suffix(f".{os.getpid()}.tmp")
         try:
+            if not self._made:
+                self._make(kept.parent)
             with beside.open("wb") as file:
                 np.save(file, pixels)
             beside.replace(kept)
@@ -99,41 +104,46 @@ class Pictures:
                 beside.unlink(missing_ok=True)
 
     def _open(self, wanted: Iterable[str]) -> None:
-        """Make or find this set's folder, removing the sets unused for longest to stay below the limit."""
+        """Find where this set is kept, or say why it cannot be; nothing is made or removed before it is needed."""
         if self.short is None and self.squeeze is None:
             return
-        place = places.cache() / "decoded"
-        folder = place / self._key()
-        needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
-        mine = {pictures.folder for pictures in _LIVE if pictures.folder is not None}
+        folder = places.cache() / "decoded" / self._key()
+        self.needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            others = {path: _bytes(path) for path in place.iterdir() if path.is_dir() and path != folder}
-            free = shutil.disk_usage(place).free
-            limit = min(LIMIT, (free + sum(others.values())) // 2)
-            limit = max(0, limit - sum(others.pop(path) for path in mine & others.keys()))
-            if needed > limit and not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            limit, _ = _room(folder)
+            if folder.is_dir():
+                os.utime(folder)
+            elif self.needed > limit:
                 self.note = (
-                    f"The decoded pictures would take {size(needed)}, more than the {size(limit)} that the "
+                    f"The decoded pictures would take {size(self.needed)}, more than the {size(limit)} that the "
                     "cache may use; they are decoded anew in every epoch."
                 )
                 return
-            for path in sorted(others, key=lambda path: path.stat().st_mtime):
-                if sum(others.values()) + needed <= limit:
-                    break
-                shutil.rmtree(path, ignore_errors=True)
-                del others[path]
-            folder.mkdir(exist_ok=True)
-            (folder / _BYTES).write_text(str(needed))
-            os.utime(folder)
+            elif not os.access(folder.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:
+            why = error.strerror or error
             self.note = (
-                f"Decoded pictures cannot be kept in {place} ({error.strerror or error}); they are decoded anew in "
-                "every epoch."
+                f"Decoded pictures cannot be kept in {folder.parent} ({why}); they are decoded anew in every epoch."
             )
             return
         self.folder = folder
         _LIVE.add(self)
+
+    def _make(self, folder: Path) -> None:
+        """Make the folder, removing the sets unused for longest to stay below the limit."""
+        self._made = True
+        if folder.is_dir():
+            return
+        limit, others = _room(folder)
+        for path in sorted(others, key=_used):
+            if sum(others.values()) + self.needed <= limit:
+                break
+            shutil.rmtree(path, ignore_errors=True)
+            del others[path]
+        folder.mkdir(exist_ok=True)
+        (folder / _BYTES).write_text(str(self.needed))
 
     def _key(self) -> str:
         contents = sorted(info.sha256 for info in self.infos.values())
@@ -147,11 +157,28 @@ class Pictures:
         return height * width * info.channels * info.depth // 8 + 128
 
 
+def _room(folder: Path) -> tuple[int, dict[Path, int]]:
+    """The bytes that a set and those that may make room for it can take together; and these sets, with their sizes."""
+    others = {path: _bytes(path) for path in folder.parent.iterdir() if path.is_dir() and path != folder}
+    limit = min(LIMIT, (shutil.disk_usage(folder.parent).free + sum(others.values())) // 2)
+    in_use = {pictures.folder: pictures.needed for pictures in _LIVE if pictures.folder not in (None, folder)}
+    free = {path: count for path, count in others.items() if path not in in_use}
+    return max(0, limit - sum(in_use.values())), free
+
+
 def _bytes(folder: Path) -> int:
-    try:
+    with suppress(OSError, ValueError):
         return int((folder / _BYTES).read_text())
-    except (OSError, ValueError):
+    with suppress(OSError):
         return sum(path.stat().st_size for path in folder.iterdir())
+    return 0  # another run has just removed it
+
+
+def _used(folder: Path) -> float:
+    """When a set was used last."""
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0
 
 
 def read_labels(path: Path) -> np.ndarray:

@@ -84,6 +84,12 @@ def test_a_place_that_cannot_be_written_costs_only_time(root: Path, monkeypatch:
     assert set_.read("one.png").shape == (10, 20, 3)
 
 
+def test_a_read_only_place_says_so(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "cannot be kept" in (note := pictures(root).note)
+    assert "(Permission denied); they are decoded anew" in note
+
+
 def test_a_disk_that_fills_up_costs_only_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -107,15 +113,17 @@ def test_sets_unused_for_longest_make_room(root: Path, monkeypatch: pytest.Monke
     folders = []
     for age, short in ((200, 10), (100, 11), (300, 12)):
         set_ = pictures(root, short)
+        set_.read("one.png")
         assert set_.folder is not None
         os.utime(set_.folder, (1e9 - age, 1e9 - age))
         folders.append(set_.folder)
     del set_
     room = sum(int((folder / "bytes").read_text()) for folder in folders)
     monkeypatch.setattr(cache, "LIMIT", room)
-    newest = pictures(root, 13).folder
-    assert newest is not None
-    assert newest.exists()
+    newest = pictures(root, 13)
+    newest.read("one.png")
+    assert newest.folder is not None
+    assert newest.folder.exists()
     assert [folder.exists() for folder in folders] == [False, True, False]
 
 
@@ -136,20 +144,33 @@ def test_label_maps_are_numbers_and_not_colours(tmp_path: Path) -> None:
 def test_room_is_made_for_what_will_be_read(root: Path) -> None:
     infos = scan(root).pictures
     whole, part = Pictures(root, infos, 10, None), Pictures(root, infos, 11, None, wanted=["one.png"])
-    room = [int((pictures.folder / "bytes").read_text()) for pictures in (whole, part) if pictures.folder]
-    assert room == [2 * (10 * 20 * 3 + 128) + 10 * 20 * 5 * 2 + 128, 11 * 22 * 3 + 128]
+    assert whole.needed == 2 * (10 * 20 * 3 + 128) + 10 * 20 * 5 * 2 + 128
+    assert part.needed == 11 * 22 * 3 + 128
 
 
 def test_what_is_being_read_makes_no_room(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = pictures(root, 10)
-    assert first.folder is not None
     monkeypatch.setattr(cache, "LIMIT", 5000)  # each takes some 4000
-    assert "decoded anew in every epoch" in pictures(root, 11).note
+    assert "decoded anew in every epoch" in pictures(root, 11).note  # though nothing is kept of the first as yet
+    first.read("one.png")
+    assert first.folder is not None
     assert first.folder.exists()
     gone = first.folder
     del first
-    assert pictures(root, 11).note == ""
+    second = pictures(root, 11)
+    assert second.note == ""
+    assert gone.exists()
+    second.read("one.png")
     assert not gone.exists()
+
+
+def test_looking_makes_nothing_and_removes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(root, 10).read("one.png")
+    before = kept()
+    monkeypatch.setattr(cache, "LIMIT", 5000)
+    assert pictures(root, 11).note == ""
+    assert kept() == before
+    assert len([*(places.cache() / "decoded").iterdir()]) == 1
 
 
 def test_a_picture_that_another_process_has_just_kept_is_no_error(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
