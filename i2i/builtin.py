@@ -24,6 +24,12 @@ def metrics() -> list[MetricCard]:
     return [
         MetricCard("psnr", "i2i.figures:psnr", "Likeness of translations to their targets, in decibels.", "paired"),
         MetricCard(
+            "psnr_y", "i2i.figures:psnr_y", "Likeness of enlarged pictures to their targets, in decibels of luma."
+        ),
+        MetricCard(
+            "ssim_y", "i2i.figures:ssim_y", "Likeness of enlarged pictures to their targets in structure, 1 at most."
+        ),
+        MetricCard(
             "domain_progress",
             "i2i.figures:domain_progress",
             "How far of the way to real pictures of the target translations have come, by colours and textures.",

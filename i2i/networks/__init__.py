@@ -11,6 +11,7 @@ from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
 from i2i.networks.pool import ImagePool
 from i2i.networks.recognise import Recognised, recognise
 from i2i.networks.reference import from_reference, to_reference
+from i2i.networks.resizing import bicubic_down, bicubic_up
 from i2i.networks.resnet import ResidualBlock, ResNetGenerator
 from i2i.networks.unet import UNet
 from i2i.networks.vgg import VGGFeatures
@@ -27,6 +28,8 @@ __all__ = [
     "ResidualBlock",
     "UNet",
     "VGGFeatures",
+    "bicubic_down",
+    "bicubic_up",
     "from_reference",
     "initialise",
     "normalisation",
