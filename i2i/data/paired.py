@@ -58,7 +58,6 @@ class Paired(Folder):
             raise OtherKind(f"{error}; or make sources of photos alone with --derive ({ways})") from None
         finally:
             self.__dict__.pop("kind", None)
-        self.notes = [*self._explained(), *self.notes]
 
     def _choose(self, found: Survey) -> tuple[str, ...]:
         """(source, target): as the layout has them, or as `domains` asks."""
@@ -94,8 +93,8 @@ class Paired(Folder):
             )
         return name, _MADE_FROM
 
-    def _explained(self) -> list[str]:
-        """Say what will be made of what where nobody has said it."""
+    def remarks(self, found: Survey) -> list[str]:
+        """What will be made of what, where nobody has said it."""
         if self.derived:
             how = derive.DERIVATIONS[self.derived]
             notes = [f"Sources are made of the photos: each is {how.gives}. The model will translate {how.takes}."]
