@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import PIL.Image
 
+from i2i import opencv
 from i2i.picture import Array
 
 _NEEDED = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
@@ -41,11 +42,9 @@ def may_be_turned(file: IO[bytes]) -> bool:
 
 def decode(data: bytes) -> tuple[Array, Array | None]:
     """Decode a 16-bit PNG: pixels (H, W, 1 or 3) and alpha (H, W) or None, uint16. Raises ValueError."""
-    import cv2
-
     # What OpenCV does not need is left out: its libpng prints warnings about profiles.
     bare = data[:8] + b"".join(whole for name, _, whole in _chunks(data) if name in _NEEDED)
-    values = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
+    values = opencv.decode(bare)
     if values is None or values.dtype != np.uint16:
         raise ValueError("the PNG data is damaged")
     values = np.atleast_3d(values)  # gray with alpha comes as BGRA, too
@@ -82,5 +81,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     place = 8
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
+        if place + 12 + length > len(data):
+            return  # cut off, or a length that is none: OpenCV would make room for it
         yield data[place + 4 : place + 8], data[place + 8 : place + 8 + length], data[place : place + 12 + length]
         place += 12 + length

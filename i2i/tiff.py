@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import tifffile
 
-from i2i import images, metadata
+from i2i import images, metadata, opencv
 from i2i.picture import Array, Header, Metadata, Picture, Unreadable, orient
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it thinks of damaged tags is not for users
@@ -201,12 +201,9 @@ def _values(tif: tifffile.TiffFile, layout: _Layout, path: Path) -> Array | None
 
 def _by_opencv(tif: tifffile.TiffFile, layout: _Layout, path: Path) -> Array:
     """Decode what Python alone cannot, LZW say, in depths that Pillow does not know."""
-    import cv2
-
     if layout.axes in ("YX", "YXS") and layout.samples in (1, 3, 4):
         tif.filehandle.seek(0)
-        data = np.frombuffer(tif.filehandle.read(), np.uint8)
-        values = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        values = opencv.decode(tif.filehandle.read())
         if values is not None and values.dtype == layout.page.dtype and values.size == np.prod(layout.shape):
             order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[layout.samples]
             return np.ascontiguousarray(np.atleast_3d(values)[..., order]).reshape(layout.shape)

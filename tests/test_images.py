@@ -16,7 +16,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from i2i import images
+from i2i import images, opencv, png
 from i2i.encoding import encode
 from i2i.images import Unreadable, header, read
 
@@ -280,3 +280,13 @@ def test_damage_anywhere_is_read_or_unreadable_and_nothing_else(tmp_path, kind):
         for reader in (read, header):
             with contextlib.suppress(Unreadable):
                 reader(tmp_path / "x")
+
+
+def test_a_chunk_that_claims_more_than_the_file_holds_is_not_handed_on(monkeypatch):
+    given = []
+    monkeypatch.setattr(opencv, "decode", given.append)  # which would make room for all that is claimed
+    data = bytearray(wide_png(colours(dtype=np.uint16), 2))
+    data[33:37] = struct.pack(">I", 2**31 - 1)  # the length of IDAT
+    with pytest.raises(ValueError, match="damaged"):
+        png.decode(bytes(data))
+    assert given == [bytes(data[:33])]

@@ -7,7 +7,7 @@ import io
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from i2i.images import Unreadable, header, read, write
 from i2i.picture import Metadata, Picture
@@ -233,3 +233,13 @@ def test_a_file_without_a_resolution_gets_none(tmp_path, mode):
     assert picture.metadata.dpi is None
     write(tmp_path / "y.tif", picture)
     assert tags(tmp_path / "y.tif")[296] == 1  # no unit: a ratio of sides
+
+
+def test_a_geotiff_packed_with_lzw_is_read_in_silence(tmp_path, capfd):
+    values = np.random.default_rng(0).integers(0, 65536, (20, 30)).astype(np.uint16)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags.tagtype[33550], tags[33550] = 12, (10.0, 10.0, 0.0)
+    Image.fromarray(values).save(tmp_path / "x.tif", compression="tiff_lzw", tiffinfo=tags)
+    picture = read(tmp_path / "x.tif")
+    assert (picture.pixels[..., 0] == values).all()
+    assert capfd.readouterr().err == ""
