@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -79,6 +80,9 @@ def command_names(app: typer.Typer) -> set[str]:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and end the process: 0 all good, 1 some failed, 2 wrong usage, 130 stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may lie outside what the terminal can show
     debug = "--debug" in arguments or bool(os.environ.get("I2I_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -203,3 +204,16 @@ def test_commands_that_fail_to_register_break_nothing(
     captured = capsys.readouterr()
     assert "cyclegan" in captured.out
     assert f"The commands of plugin commands_of_tests_0 are missing: {type(error).__name__}: {error}" in captured.err
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
+    folder = tmp_path / "\u96ea"
+    folder.mkdir()
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "i2i", "data", "check", str(folder)], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 2
+    assert "No pictures in" in done.stderr
+    assert "\\u96ea" in done.stderr
+    assert "Traceback" not in done.stderr
