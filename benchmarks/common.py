@@ -56,6 +56,9 @@ class Row:
     run: Callable[[Path, int], tuple[str, dict[str, Any]]]
     """(an empty folder, width) -> data for `i2i.train`, made in the folder if need be, and options to train it with."""
 
+    fitted: Callable[[Size], Mapping[str, Any]] = lambda size: {}
+    """(H, W) -> what a reference for that size is built with besides, such as the depth of a U-Net."""
+
     size: Size = (256, 256)  # the paper's, or what fits in a minute
     width: int = 64  # channels of the networks' first layers
     batch_size: int = 1

@@ -45,7 +45,7 @@ def train(name: str, variant: str, size: int, steps: int, threads: int) -> None:
     row = find_row(name)
     size = size or min(row.size)
     if variant == "reference":
-        reference = row.reference(width=row.width, device="cpu")
+        reference = row.reference(width=row.width, device="cpu", **row.fitted((size, size)))
         for step in range(steps):
             row.optimize(reference, row.batch((size, size), row.batch_size, step), step)
         return

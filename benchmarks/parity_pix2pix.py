@@ -46,9 +46,8 @@ def main() -> None:
     pairs = [(inputs["source"].to(device), inputs["target"].to(device)) for inputs, _ in shown]
 
     torch.manual_seed(args.seed)
-    depth = args.size.bit_length() - 1
     channels = (spec.channels["source"], spec.channels["target"])
-    reference = row.reference(width=args.width, depth=min(8, depth), channels=channels, device=device)
+    reference = row.reference(width=args.width, channels=channels, device=device, **row.fitted(size))
     model = row.model(reference, size)
     batch = next(stream)
     step_ours = make_step(model, batch, device, args.precision)  # it trains on whatever `batch` holds

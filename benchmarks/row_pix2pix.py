@@ -43,6 +43,11 @@ def model(reference: Reference, size: Size) -> i2i.Model:
     return made
 
 
+def fitted(size: Size) -> dict[str, Any]:
+    """As many halvings as a size allows, eight at most: the authors' unet_128 has seven."""
+    return {"depth": min(8, min(size).bit_length() - 1)}
+
+
 def run(folder: Path, width: int) -> tuple[str, dict[str, Any]]:
     """Photos and what is made of them: noise is the source that costs next to nothing."""
     return "photos", {"derive": "noise", "generator_width": width, "discriminator_width": width}
@@ -55,6 +60,7 @@ ROW = Row(
     model=model,
     terms={"G_GAN": "generator/gan", "G_L1": "generator/l1", "D": "discriminator/gan"},
     run=run,
+    fitted=fitted,
     small={"width": 4, "depth": 6},
     small_size=(64, 64),
 )

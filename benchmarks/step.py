@@ -30,7 +30,7 @@ def main() -> None:
     size, width, count = args.size or row.size, args.width or row.width, args.batch_size or row.batch_size
     batch = row.batch(size, count, 0)
 
-    reference = row.reference(width=width, device=device)
+    reference = row.reference(width=width, device=device, **row.fitted(size))
     train_reference = reference_step(row, reference, batch, device)
     with FlopCounterMode(display=False) as counter:
         for _ in range(row.steps):
