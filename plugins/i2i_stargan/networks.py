@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from i2i import networks
 
 DOWNS = 2  # halvings of the generator; the authors' code has no option for it
+LEAK = 0.01  # slope of the discriminator's LeakyReLUs below 0
 
 
 class AffineInstanceNorm(nn.Module):
@@ -85,6 +86,38 @@ class Generator(nn.Module):
         return self.head(x)  # (N, C, H, W)
 
 
+class Halving(nn.Conv2d):
+    """Halve the sides of (N, C, H, W), rounded down: a convolution of 4x4 pixels with stride 2.
+
+    The deepest have millions of weights for a handful of pixels. There a CPU is several times faster at the matrix
+    product that a convolution is.
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        super().__init__(source, target, 4, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = images.shape[2] // 2, images.shape[3] // 2
+        if not _is_deep(images, height * width):
+            return super().forward(images)
+        columns = F.unfold(images, 4, padding=1, stride=2).transpose(1, 2)  # (N, H/2 W/2, 16 C)
+        rows = F.linear(columns, self.weight.flatten(1), self.bias)  # (N, H/2 W/2, target)
+        return rows.transpose(1, 2).unflatten(2, (height, width))
+
+    def back(self, gradient: Tensor, size: torch.Size) -> Tensor:
+        """Take the gradient (N, target, H/2, W/2) of a result back to the (N, C, H, W) of that `size` it is made of."""
+        height, width = gradient.shape[2:]
+        if not _is_deep(gradient, height * width):
+            odd = size[2] - 2 * height, size[3] - 2 * width
+            return F.conv_transpose2d(gradient, self.weight, None, 2, 1, odd)
+        rows = gradient.flatten(2).transpose(1, 2) @ self.weight.flatten(1)  # (N, H/2 W/2, 16 C)
+        return F.fold(rows.transpose(1, 2), size[2:], 4, padding=1, stride=2)
+
+
+def _is_deep(images: Tensor, pixels: int) -> bool:
+    return images.is_cpu and pixels <= 16
+
+
 class Discriminator(nn.Module):
     """Judge (N, C, H, W): a map of logits (N, 1, h, w), real where positive, and logits of the labels (N, labels).
 
@@ -106,10 +139,7 @@ class Discriminator(nn.Module):
                 f"use --image-size {2**layers} or more, or --discriminator-layers {max(fewer, 1)}"
             )
         self.layers = nn.Sequential(
-            *(
-                networks.stage(conv=nn.Conv2d(a, b, 4, stride=2, padding=1), act=nn.LeakyReLU(0.01, inplace=True))
-                for a, b in pairwise(widths)
-            )
+            *(networks.stage(conv=Halving(a, b), act=nn.LeakyReLU(LEAK, inplace=True)) for a, b in pairwise(widths))
         )
         self.patches = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
         self.classes = nn.Conv2d(widths[-1], labels, bottom, bias=False)
@@ -122,6 +152,25 @@ class Discriminator(nn.Module):
         """Return the map of logits of all pictures, and the label's logits of the first `count` of them."""
         features = self.layers(images)  # (N, width 2^(layers - 1), H/2^layers, W/2^layers)
         return self.patches(features), self.classes(features[:count]).flatten(1)
+
+    def slope(self, images: Tensor) -> Tensor:
+        """Return the gradient (N, C, H, W) of each picture's SUMMED map, through which the weights can be learnt.
+
+        Between the kinks of its LeakyReLUs the network is linear, so the gradient is the chain of its convolutions
+        backwards, with the signs that they met: a product of weights. What autograd makes of a gradient's gradient is
+        the same, with a second way through the network that carries zeros. Computed outside autocast.
+        """
+        with torch.autocast(images.device.type, enabled=False):
+            with torch.no_grad():
+                seen = [images]
+                for layer in self.layers:
+                    seen.append(layer(seen[-1]))
+                ones = torch.ones_like(self.patches(seen[-1]))
+            gradient = F.conv_transpose2d(ones, self.patches.weight, padding=1)
+            for level in reversed(range(len(self.layers))):
+                gradient = torch.where(seen[level + 1] > 0, gradient, LEAK * gradient)
+                gradient = self.layers[level].conv.back(gradient, seen[level].shape)
+        return gradient
 
 
 def _convolution(source: int, target: int, size: int, stride: int) -> nn.Sequential:

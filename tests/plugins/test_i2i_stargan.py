@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from i2i_stargan.model import StarGAN
 
 import i2i
+from i2i import losses
 from i2i.device import Engine, choose_precision, compile_networks
 from i2i.loop import run_step
 from i2i.options import build
@@ -249,6 +250,46 @@ def test_the_penalty_is_of_the_summed_map():
     assert all(torch.equal(p, q) for p, q in zip(model.generator.parameters(), before, strict=True))
 
 
+@pytest.mark.parametrize("size", [(32, 32), (20, 39)])  # both with layers that are matrix products, and odd sides
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_the_slope_is_autograds(size, channels_last):
+    from i2i_stargan.networks import Discriminator
+
+    torch.manual_seed(0)
+    net = Discriminator(3, 2, size, width=4, layers=3).double()
+    images = torch.randn(2, 3, *size, dtype=torch.float64)
+    if channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    slope = net.slope(images)
+    assert slope.shape == images.shape
+    ours = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    theirs = losses.gradient_penalty(net, images, epsilon=0.0)
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+    names, parameters = zip(*net.named_parameters(), strict=True)
+    gradients = (torch.autograd.grad(loss, parameters, allow_unused=True) for loss in (ours, theirs))
+    for name, mine, other in zip(names, *gradients, strict=True):
+        if name.endswith("bias") or name.startswith("classes"):
+            assert mine is None, "nothing is computed for what a slope does not depend on"
+            assert other is None or not other.any()
+        else:
+            assert torch.allclose(mine, other, rtol=1e-10), name
+            assert mine.any()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (40, 12)])
+def test_a_deep_convolution_is_a_matrix_product(size):
+    from i2i_stargan.networks import Halving
+
+    torch.manual_seed(0)
+    layer = Halving(3, 4).double()
+    images = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    plain = F.conv2d(images, layer.weight, layer.bias, 2, 1)
+    assert torch.allclose(layer(images), plain, atol=1e-12)
+    gradient = torch.randn_like(plain)
+    (back,) = torch.autograd.grad(plain, images, gradient)
+    assert torch.allclose(layer.back(gradient, images.shape), back, atol=1e-12)
+
+
 def test_the_learning_rate_falls_as_in_the_paper():
     (phase,) = make().phases()
     for step, factor in ((0, 1.0), (100_000, 1.0), (150_000, 0.5), (199_999, 1e-5)):
@@ -275,11 +316,11 @@ def test_nothing_is_computed_for_nothing():
     model = make(n_critic=2)
     calls = []
     model.generator.register_forward_hook(lambda *_: calls.append(("generator", torch.is_grad_enabled())))
-    model.discriminator.layers.register_forward_hook(
+    model.discriminator.layers[0].register_forward_hook(
         lambda *_: calls.append(("discriminator", torch.is_grad_enabled()))
     )
     train(model, [batch(model.spec)])
-    assert calls == [("generator", False), ("discriminator", True), ("discriminator", True)]  # its own, the penalty's
+    assert calls == [("generator", False), ("discriminator", True), ("discriminator", False)]  # its own, the penalty's
     calls.clear()
     train(model, [batch(model.spec)], first=1)
     assert calls[3:] == [("generator", True), ("discriminator", True), ("generator", True)]
