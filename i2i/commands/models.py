@@ -102,8 +102,15 @@ def page(card: ModelCard) -> str:
 
 def flags(cls: type[Options]) -> str:
     """An options class as a table: flag, what it takes, meaning with default and range."""
-    rows = [(field.flag, type_name(field.type), meaning(field)) for field in describe(cls)]
+    rows = [(*usage(field), meaning(field)) for field in describe(cls)]
     return _indented(table(rows)) if rows else "  none"
+
+
+def usage(field: OptionField) -> tuple[str, str]:
+    """How an option is typed: its flag and what the flag takes; a switch takes nothing and has an opposite."""
+    if field.base is bool:
+        return f"{field.flag}, --no-{field.flag[2:]}", ""
+    return field.flag, type_name(field.type)
 
 
 def meaning(field: OptionField) -> str:
