@@ -5,13 +5,13 @@ from __future__ import annotations
 from i2i.networks.frozen import Frozen
 from i2i.networks.initialisation import initialise
 from i2i.networks.layers import normalisation, stage, upsampling
-from i2i.networks.multiscale import MultiScaleDiscriminator
+from i2i.networks.multiscale import MultiScaleDiscriminator, halve
 from i2i.networks.padding import Pad, pad
 from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
 from i2i.networks.pool import ImagePool
 from i2i.networks.recognise import Recognised, recognise
 from i2i.networks.reference import from_reference, to_reference
-from i2i.networks.resizing import bicubic_down, bicubic_up
+from i2i.networks.resizing import bicubic_down, bicubic_up, mirrored
 from i2i.networks.resnet import ResidualBlock, ResNetGenerator
 from i2i.networks.unet import UNet
 from i2i.networks.vgg import VGGFeatures
@@ -31,7 +31,9 @@ __all__ = [
     "bicubic_down",
     "bicubic_up",
     "from_reference",
+    "halve",
     "initialise",
+    "mirrored",
     "normalisation",
     "pad",
     "recognise",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,10 +40,19 @@ class MultiScaleDiscriminator(nn.Module):
                 layer.reset_parameters()
         initialise(self, biases=False)
 
-    def forward(self, images: Tensor) -> list[Tensor] | list[list[Tensor]]:
-        outputs = []
-        for index, scale in enumerate(self.scales):
-            if index:
-                images = F.avg_pool2d(images, 3, stride=2, padding=1, count_include_pad=False)
-            outputs.append(scale(images, features=self.features))
-        return outputs
+    def forward(self, images: Tensor | Sequence[Tensor]) -> list[Tensor] | list[list[Tensor]]:
+        """Judge pictures, or a pyramid of them, where it is made already."""
+        levels = self.pyramid(images) if isinstance(images, Tensor) else images
+        return [scale(level, features=self.features) for scale, level in zip(self.scales, levels, strict=True)]
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Make what each scale sees, the full size first."""
+        levels = [images]
+        for _ in range(len(self.scales) - 1):
+            levels.append(halve(levels[-1]))
+        return levels
+
+
+def halve(images: Tensor) -> Tensor:
+    """Halve the sides of (N, C, H, W), rounded up, by means over 3x3 pixels, of those that are there."""
+    return F.avg_pool2d(images, 3, stride=2, padding=1, count_include_pad=False)

@@ -35,15 +35,15 @@ class Conditions:
 
     def told(self, inputs: Mapping[str, Tensor], dtype: torch.dtype, layout: torch.memory_format) -> Tensor:
         """What generators and discriminators are told, (N, channels, H, W) of this type and memory layout."""
-        if self.labels:
-            parts = [maps.one_hot(inputs["label"], self.labels, dtype, layout)]
-        else:
-            parts = [inputs["source"].to(dtype)]
+        marked = None
         if self.edges:
-            instances = inputs.get("instance", inputs.get("label"))  # without: things end where labels do
-            none = torch.zeros_like(parts[0][:, :1])
-            parts.append(none if instances is None else maps.edges(instances).to(dtype))
-        return torch.cat(parts, dim=1).contiguous(memory_format=layout)
+            instances = inputs.get("instance", inputs.get("label"))  # without, things end where labels do
+            marked = maps.edges(torch.zeros_like(inputs["source"][:, :1]) if instances is None else instances)
+        if self.labels:
+            return maps.one_hot(inputs["label"], self.labels, marked, dtype, layout)
+        source = inputs["source"].to(dtype)
+        told = source if marked is None else torch.cat([source, marked.to(dtype)], dim=1)
+        return told.contiguous(memory_format=layout)
 
     def regions(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The regions that share a feature, (N, 1, H, W): instance * labels + label.

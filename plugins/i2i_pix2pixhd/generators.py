@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i import networks
@@ -21,11 +20,6 @@ def initialised(net: Net) -> Net:
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.reset_parameters()
     return networks.initialise(net, biases=False)
-
-
-def halved(images: Tensor) -> Tensor:
-    """Halve the sides of (N, C, H, W), rounded up, as the reference's pyramids do."""
-    return F.avg_pool2d(images, 3, stride=2, padding=1, count_include_pad=False)
 
 
 class Trunk(networks.ResNetGenerator):

@@ -19,7 +19,7 @@ import i2i
 from i2i import losses, networks
 from i2i_pix2pixhd import maps, options, perception, published
 from i2i_pix2pixhd.conditions import Conditions, smaller
-from i2i_pix2pixhd.generators import Enhancer, Trunk, check_sizes, halved, make_encoder, make_head
+from i2i_pix2pixhd.generators import Enhancer, Trunk, check_sizes, make_encoder, make_head
 from i2i_pix2pixhd.styles import Styles, collect
 
 PICTURES = 1000  # that styles are clustered of
@@ -111,7 +111,8 @@ class Pix2PixHD(i2i.Model):
         told = self.conditions.told(batch, target.dtype, maps.layout_of(target))
         features = self._own_features(batch, phase) if self.encoder is not None else None
         fake = self._generate(told, features, phase)
-        real_layers, fake_layers = (self.discriminator(torch.cat([told, image], dim=1)) for image in (target, fake))
+        pyramid = self.discriminator.pyramid(told)  # of which only the picture differs
+        real_layers, fake_layers = (self._judge(pyramid, image) for image in (target, fake))
         real_logits, fake_logits = self._logits(real_layers), self._logits(fake_layers)
 
         judged = {"gan": 0.5 * losses.discriminator(real_logits, fake_logits, o.gan)}
@@ -130,6 +131,10 @@ class Pix2PixHD(i2i.Model):
         kind = weight.device.type
         return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
 
+    def _judge(self, pyramid: Sequence[Tensor], images: Tensor) -> Sequence:
+        levels = zip(pyramid, self.discriminator.pyramid(images), strict=True)
+        return self.discriminator([torch.cat(pair, dim=1) for pair in levels])
+
     def _logits(self, layers: Sequence) -> list[Tensor]:
         return [scale[-1] for scale in layers] if self.discriminator.features else list(layers)
 
@@ -139,7 +144,7 @@ class Pix2PixHD(i2i.Model):
         if self.enhancer is None or phase == "global":
             return self.head(self.coarse(x))
         with torch.no_grad() if phase == "enhancer" else contextlib.nullcontext():
-            coarse = self.coarse(halved(x))
+            coarse = self.coarse(networks.halve(x))
         return self.enhancer(x, coarse)
 
     def _encode(self, target: Tensor, phase: str) -> Tensor:

@@ -234,3 +234,13 @@ def test_compiled_in_place_keeps_weight_names():
     net.compile(backend="eager")
     assert net(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
     assert list(net.state_dict()) == names
+
+
+def test_multiscale_discriminator_takes_a_pyramid():
+    net = networks.MultiScaleDiscriminator(3, 4, scales=3)
+    images = torch.rand(1, 3, 31, 40)
+    levels = net.pyramid(images)
+    assert [tuple(level.shape[2:]) for level in levels] == [(31, 40), (16, 20), (8, 10)]
+    assert all(torch.equal(a, b) for a, b in zip(net(images), net(levels), strict=True))
+    corner, middle = images[0, 0, :2, :2].mean(), images[0, 0, 1:4, 1:4].mean()
+    assert networks.halve(images)[0, 0, [0, 1], [0, 1]].tolist() == pytest.approx([corner.item(), middle.item()])

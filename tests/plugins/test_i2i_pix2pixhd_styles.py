@@ -39,16 +39,19 @@ def inputs():
     return {"label": label, "instance": instance}
 
 
-def test_one_hot_is_of_the_type_and_layout_asked_for():
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_one_hot_is_of_the_type_and_layout_asked_for(layout):
     labels = torch.tensor([[[[0, 2], [1, 1]]]])
-    for layout in (torch.contiguous_format, torch.channels_last):
-        made = maps.one_hot(labels, 3, torch.bfloat16, layout)
+    marked = torch.tensor([[[[True, False], [False, True]]]])
+    plain, both = (maps.one_hot(labels, 3, mark, torch.bfloat16, layout) for mark in (None, marked))
+    for made in (plain, both):
         assert made.dtype == torch.bfloat16
         assert made.is_contiguous(memory_format=layout)
-        assert made[0].argmax(0).tolist() == [[0, 2], [1, 1]]
-        assert made.sum() == 4
-    assert maps.layout_of(made) == torch.channels_last
-    assert maps.layout_of(torch.zeros(1, 3, 4, 4)) == torch.contiguous_format
+        assert made[0, :3].argmax(0).tolist() == [[0, 2], [1, 1]]
+        assert made[0, :3].sum() == 4
+    assert both[:, 3:].equal(marked.bfloat16())
+    assert plain.shape == (1, 3, 2, 2)
+    assert maps.layout_of(plain) == layout
 
 
 def test_edges_mark_both_sides():
