@@ -32,6 +32,7 @@ class Swirl:
         teacher: str = i2i.option(help="Name of the teacher.")
         norm: Literal["none", "batch"] = i2i.option("none", help="Normalisation.")
         blur: bool = i2i.option(True, help="Blur before.")
+        betas: tuple[float, float] = i2i.option((0.5, 0.9), help="Decay.")
 
     Request = i2i.Request
 
@@ -122,6 +123,7 @@ def test_one_model_shows_its_options_with_defaults_and_meanings(cli):
     assert "--teacher text Name of the teacher. (must be given)" in lines
     assert "--norm none|batch Normalisation. (default none)" in lines
     assert "--blur, --no-blur Blur before. (default on)" in lines
+    assert "--betas number number Decay. (default 0.5 0.9)" in lines
     assert "--batch-size 16" in lines
     assert "--flip off" in lines
     assert "--to text Target domain or attribute; the model's only one by default." in lines
@@ -130,7 +132,7 @@ def test_one_model_shows_its_options_with_defaults_and_meanings(cli):
 
 def test_one_model_as_json(cli):
     facts = json.loads(cli("models", "swirl", "--json").stdout)
-    assert [option["name"] for option in facts["options"]] == ["lr", "teacher", "norm", "blur"]
+    assert [option["name"] for option in facts["options"]] == ["lr", "teacher", "norm", "blur", "betas"]
     assert facts["options"][0] == {
         "name": "lr", "type": "number", "help": "Learning rate.", "default": 0.5, "min": 0, "max": 1,
     }  # fmt: skip

@@ -107,10 +107,10 @@ def flags(cls: type[Options]) -> str:
 
 
 def usage(field: OptionField) -> tuple[str, str]:
-    """How an option is typed: its flag and what the flag takes; a switch takes nothing and has an opposite."""
+    """How an option is typed: its flag, and what that takes. A switch takes nothing and has an opposite."""
     if field.base is bool:
         return f"{field.flag}, --no-{field.flag[2:]}", ""
-    return field.flag, type_name(field.type)
+    return field.flag, type_name(field.type).replace(",", " ")
 
 
 def meaning(field: OptionField) -> str:
