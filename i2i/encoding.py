@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import struct
 import uuid
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import PIL.Image
 import PIL.PngImagePlugin
 
 from i2i import png
+from i2i.metadata import IPTC
 from i2i.options import nearest
 from i2i.picture import Array, Picture
 
@@ -105,7 +107,10 @@ def _encode(picture: Picture, kind: str) -> tuple[bytes, tuple[str, ...]]:
         lost.append("colours reduced: GIF holds 256")
     buffer = io.BytesIO()
     image.save(buffer, kind, **settings)
-    return buffer.getvalue(), tuple(lost)
+    data = buffer.getvalue()
+    if kind == "JPEG" and picture.metadata.iptc:
+        data = _with_iptc(data, picture.metadata.iptc)
+    return data, tuple(lost)
 
 
 def _check(picture: Picture, kind: str) -> None:
@@ -154,6 +159,13 @@ def _settings(picture: Picture, kind: str) -> tuple[dict[str, Any], list[str]]:
     elif kind == "AVIF":
         settings |= {"quality": QUALITY, "subsampling": "4:4:4"}
     return {key: value for key, value in settings.items() if value is not None}, lost
+
+
+def _with_iptc(data: bytes, iptc: bytes) -> bytes:
+    """Put IPTC captions into a JPEG, after its first segment, as a resource of Photoshop's; Pillow only reads them."""
+    resource = b"Photoshop 3.0\x008BIM" + struct.pack(">HHI", IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    place = 4 + int.from_bytes(data[4:6], "big")
+    return data[:place] + b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource + data[place:]
 
 
 def _texts(picture: Picture) -> PIL.PngImagePlugin.PngInfo:

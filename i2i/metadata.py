@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ORIENTATION, THUMBNAIL, THUMBNAIL_LENGTH = 0x0112, 0x0201, 0x0202
 EXIF_FOLDER, PIXEL_WIDTH, PIXEL_HEIGHT = 0x8769, 0xA002, 0xA003
+IPTC = 0x0404  # of the resources that Photoshop keeps in a JPEG
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))[1-8]')
 _TEXT_OF_OTHERS = ("XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "xmp")
 
@@ -30,10 +31,12 @@ def gather(image: PIL.Image.Image, size: tuple[int, int]) -> Metadata:
             texts.append((key, str(value)))
     if isinstance(comment := info.get("comment"), bytes):
         texts.append(("Comment", comment.decode("utf-8", "replace")))
+    photoshop = info.get("photoshop")
     return Metadata(
         exif=upright_exif(exif.removeprefix(b"Exif\0\0"), size) if isinstance(exif, bytes) and exif else None,
         icc=info.get("icc_profile") or None,
         xmp=upright_xmp(xmp) if isinstance(xmp, bytes) else None,
+        iptc=photoshop.get(IPTC) if isinstance(photoshop, dict) else None,
         dpi=_dpi(info.get("dpi")),
         text=tuple(texts),
     )

@@ -32,6 +32,7 @@ class Metadata:
     exif: bytes | None = None  # a TIFF structure, without the "Exif\0\0" in front
     icc: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None  # captions and keywords, as newspapers keep them in a JPEG
     dpi: tuple[float, float] | None = None
     text: tuple[tuple[str, str], ...] = ()  # PNG's text chunks; a GIF's or JPEG's comment
     tiff: Any = None  # i2i.tiff.Tags

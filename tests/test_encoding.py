@@ -28,6 +28,7 @@ KEPT = Metadata(
     exif=exif(),
     icc=PROFILE,
     xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>",
+    iptc=b"\x1c\x02\x78\x00\x05a fox",
     dpi=(300, 300),
     text=(("Author", "Zo\u00eb"), ("Comment", "hello")),
 )
@@ -71,6 +72,7 @@ def test_metadata_is_carried_over(kind, dtype):
         assert dict(kept.text) == dict(KEPT.text)
     if kind == "JPEG":
         assert dict(kept.text)["Comment"] == "hello"
+        assert kept.iptc == KEPT.iptc
 
 
 def test_a_profile_of_colour_is_not_put_beside_gray_in_png():
