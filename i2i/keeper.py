@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -83,7 +84,7 @@ class Interrupt:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             os._exit(130)
-        if self.loud and not self.asked:
+        if self.loud and not self.asked and sys.stderr is not None:  # else 2 may be any file
             with suppress(OSError):  # past Python's buffers, which may be in the middle of a line
                 os.write(2, b"\nSaving after this step; Ctrl-C again quits at once, without saving.\n")
         self.asked = True

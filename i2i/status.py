@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
 
 WARM_UP = 3  # steps of a phase whose time says nothing: kernels are chosen, workers start, networks are compiled
 WINDOW_SECONDS, WINDOW_STEPS = 30.0, 20  # the pace is a mean over at least both
@@ -99,8 +99,8 @@ class Pace:
 class StatusLine:
     """One line that is rewritten on a terminal; elsewhere plain lines, 10 seconds apart at first, then rarer."""
 
-    def __init__(self, stream: TextIO, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream: Any = stream
         self._quiet = quiet
         self._clock = clock
         self._terminal = bool(getattr(stream, "isatty", lambda: False)())
@@ -151,12 +151,12 @@ class StatusLine:
             return shutil.get_terminal_size().columns
 
     def _write(self, text: str) -> None:
-        """Write, whatever the stream can take: a closed terminal must not end a run."""
+        """Write, whatever the stream can take: a closed terminal, or none at all, must not end a run."""
         try:
             encoding = getattr(self._stream, "encoding", None) or "utf-8"
             self._stream.write(text.encode(encoding, "replace").decode(encoding))
             self._stream.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):  # Python has None for a stderr that was closed before it began
             self._quiet = True
 
 

@@ -197,6 +197,13 @@ def test_quiet_shows_no_line():
     assert stream.getvalue() == ""
 
 
+def test_no_stream_at_all_is_survived():
+    line = StatusLine(None)  # what sys.stderr is after 2>&-
+    line.show([(0, "step")])
+    line.say("Saved.")
+    line.close()
+
+
 def test_a_closed_terminal_is_survived():
     class Closed(Terminal):
         def write(self, text):
