@@ -124,7 +124,7 @@ def test_a_kind_has_its_metric_and_an_unknown_one_is_named() -> None:
     assert figures.choose("", "unpaired") == "domain_progress"
     assert figures.choose("", "captioned") == figures.choose("", "images") == ""
     assert figures.choose("psnr", "unpaired") == "psnr"
-    with pytest.raises(LookupError, match='there is no metric "fid"; installed: psnr, psnr_y, ssim_y, domain_progress'):
+    with pytest.raises(LookupError, match=r'there is no metric "fid"; installed: .*\bpsnr, '):
         figures.choose("fid", "paired")
 
 
