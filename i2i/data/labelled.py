@@ -3,38 +3,90 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from i2i.data import listed
 from i2i.data.dataset import Transform
 from i2i.data.folder import Folder
 from i2i.data.layouts import Item
-from i2i.data.survey import Survey
+from i2i.data.scan import scan
+from i2i.data.survey import OtherKind, Survey, some
 from i2i.model import Batch
 from i2i.options import Request, nearest
 from i2i.spec import DataSpec
+
+CELEBA = 40  # attributes of CelebA's list
+USUAL = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")  # what is commonly used of them
 
 
 class Labelled(Folder):
     """Pictures as `image`, with `label`: a class number (int64, ()) or attributes (float32, (K,)) of 0 and 1.
 
-    `domains` chooses some of the classes or attributes, and their order.
+    `domains` chooses some of the classes or attributes, and their order. By default all are used, of CelebA's list the
+    usual five.
     """
 
     kind = "labelled"
 
+    def __init__(self, root: Path, split: str = "train", options: Any = None) -> None:
+        """Read what the folder holds; see `Folder`."""
+        try:
+            super().__init__(root, split, options)
+        except OtherKind:
+            if spoiled := listed.spoiled(scan(root)):
+                raise ValueError(f"no column of a table in {root} holds attributes: {_worst(spoiled)}") from None
+            raise
+
     def _choose(self, found: Survey) -> tuple[str, ...]:
         known = found.found.domains
-        asked = tuple(name.strip() for name in (self.options.domains or "").split(",") if name.strip()) or known
-        for name in asked:
-            if name not in known:
-                raise LookupError(
-                    f'{self.root.name} has no class or attribute "{name}"{nearest(name, known)}; '
-                    f"it has {', '.join(known[:40])}"
-                )
-        self._numbers = [known.index(name) for name in asked]
-        return asked
+        asked = [name.strip() for name in (self.options.domains or "").split(",") if name.strip()]
+        self._numbers = [self._number(name, found) for name in asked or _usual(found)]
+        self._left_out = 0 if asked else len(known) - len(self._numbers)
+        chosen = tuple(known[number] for number in self._numbers)
+        if twice := [name for name in chosen if chosen.count(name) > 1]:
+            raise ValueError(f"--domains names {twice[0]} twice; name it once")
+        return chosen
+
+    def _number(self, name: str, found: Survey) -> int:
+        """Which class or attribute a name means, capitals or not."""
+        known = found.found.domains
+        if name in known:
+            return known.index(name)
+        alike = [number for number, other in enumerate(known) if other.lower() == name.lower()]
+        if len(alike) == 1:
+            return alike[0]
+        if reason := listed.spoiled(found.tree).get(name):
+            raise LookupError(f'"{name}" is no attribute: {reason}')
+        raise LookupError(
+            f'{self.root.name} has no class or attribute "{name}"{nearest(name, known)}; it has {", ".join(known[:40])}'
+        )
+
+    def remarks(self, found: Survey) -> list[str]:
+        """What a user should know of the labels that are trained on."""
+        remarks = []
+        if self._left_out:
+            remarks.append(f"Of {self._left_out + len(self.domains)} attributes the usual are used; --domains chooses.")
+        labels = {item.label for item in self.training}
+        columns = dict(zip(self.domains, self._numbers, strict=True))
+        if not any(isinstance(label, tuple) for label in labels):
+            absent = [name for name, number in columns.items() if number not in labels]
+            return [f"There is no picture to train on of {', '.join(absent)}."] if absent else []
+        for often, value in (("Every", 1), ("No", 0)):
+            if same := [name for name, number in columns.items() if {_value(x, number) for x in labels} == {value}]:
+                remarks.append(f"{often} picture to train on has {', '.join(same)}: that cannot be learnt.")
+        if spoiled := listed.spoiled(found.tree):
+            remarks.append(f"Left out {', '.join(spoiled)}: {_worst(spoiled)}.")
+        said: dict[str, set[object]] = {}
+        for item in found.items:
+            said.setdefault(item.key, set()).add(item.label)
+        if twice := [name for name, different in said.items() if len(different) > 1]:
+            are = "1 picture is" if len(twice) == 1 else f"{len(twice)} pictures are"
+            remarks.append(f"{are} listed twice, with different attributes: {some(twice, 3)}.")
+        return remarks
 
     def _wanted(self, item: Item) -> bool:
         return isinstance(item.label, tuple) or item.label in self._numbers
@@ -75,3 +127,21 @@ class Labelled(Folder):
             request = Request(to=self.domains[after % len(self.domains)], seed=number)
             rows.append(({"image": image, "source": image, "label": label}, request))
         return rows
+
+
+def _usual(found: Survey) -> tuple[str, ...]:
+    """What is chosen where the user names nothing: all, but of CelebA's list the usual five."""
+    known = found.found.domains
+    celeba = found.found.layout == "CelebA's attribute list" or len(known) == CELEBA
+    return USUAL if celeba and set(USUAL) <= set(known) else known
+
+
+def _worst(spoiled: dict[str, str]) -> str:
+    """The reason of the first of some columns that are no attributes."""
+    return f"in {next(iter(spoiled))}, {next(iter(spoiled.values()))}"
+
+
+def _value(label: int | tuple[int, ...] | None, number: int) -> int:
+    """An attribute of a picture, 0 or 1."""
+    assert isinstance(label, tuple)
+    return label[number]

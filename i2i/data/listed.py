@@ -173,6 +173,20 @@ def _attributes(table: tables.Table) -> tuple[str, ...]:
     return tuple(c for c in others if all(_binary(row.values.get(c)) is not None for row in table.rows))
 
 
+def spoiled(tree: Tree) -> dict[str, str]:
+    """Columns that would be attributes, but for some cells: each with one of these, and where it stands."""
+    found = {}
+    for table in _tables(tree):
+        for column in table.columns:
+            bad = [row for row in table.rows if _binary(row.values.get(column)) is None]
+            if bad and len(bad) <= len(table.rows) / 2 and column.lower() not in (*tables.SPLIT_COLUMNS, *CLASSES):
+                cell = str(bad[0].values.get(column) or "").strip()
+                said = f'says "{cell}" of' if cell else "says nothing of"
+                more = f" (one of {len(bad)} such cells)" if len(bad) > 1 else ""
+                found[column] = f"{bad[0].document} {said} {bad[0].file}{more}; write 1 or 0 (or -1)"
+    return found
+
+
 def _with_attributes(tree: Tree, table: tables.Table, names: tuple[str, ...], layout: str) -> Found | None:
     splits = _splits(tree, list(table.rows))
     items = [
