@@ -54,7 +54,10 @@ def make_app() -> typer.Typer:
             add_commands(app, module)
         except (Exception, SystemExit) as error:
             reason = error if isinstance(error, LookupError) else f"{type(error).__name__}: {error}"
-            print(f"The commands of plugin {plugin} are missing: {reason}", file=sys.stderr)
+            print(
+                f"The commands of plugin {plugin} are missing: {reason} (to be silent: I2I_DISABLE_PLUGINS={plugin})",
+                file=sys.stderr,
+            )
     return app
 
 

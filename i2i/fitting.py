@@ -64,10 +64,10 @@ def _mismatch(model: Model, picture: Picture, wanted: int, name: str) -> str:
     spec, ways = model.spec, []
     if picture.channels == 3 and wanted == 1:
         ways.append("--channels luminance")
-    if picture.channels == wanted or ways or (picture.channels == 1 and wanted == 3):
-        natural = "0-1" if picture.depth == 32 else f"0-{2**picture.depth - 1}"
-        if spec.depth != picture.depth:
-            ways.append(f"--range {natural}")
+    own = {8: (0.0, 255.0), 16: (0.0, 65535.0)}.get(spec.depth)  # pictures of another depth then fit as they are
+    fits = spec.depth == picture.depth or (tuple(spec.value_range) == own and picture.pixels.dtype.kind == "u")
+    if not fits and (picture.channels == wanted or ways or (picture.channels == 1 and wanted == 3)):
+        ways.append(f"--range {'0-1' if picture.depth == 32 else f'0-{2**picture.depth - 1}'}")
     force = f", or force it with {' '.join(ways)}" if ways else ""
     manifest = getattr(model, "manifest", None)  # a model that was never saved has none
     label = f'"{manifest.model}" ' if manifest is not None else ""

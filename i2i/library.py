@@ -89,11 +89,15 @@ def _leads_to(manifest: Manifest, to: str) -> bool:
 
 
 def _named(model: str) -> Found:
-    path = Path(model)
+    path, known = Path(model), models()
     if path.exists():
-        bundle = resolve(path)
-        return Found(path.absolute().name, path, bundle, read_manifest(bundle))
-    known = models()
+        try:
+            bundle = resolve(path)
+        except BadBundle:  # a folder of data may have a model's name
+            if not any(model == found.name for found in known):
+                raise
+        else:
+            return Found(path.absolute().name, path, bundle, read_manifest(bundle))
     named = [found for found in known if model == found.name] or [f for f in known if model == f.manifest.model]
     if len(named) == 1:
         return named[0]

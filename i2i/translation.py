@@ -17,7 +17,7 @@ from torch import Tensor
 from i2i import images, maps
 from i2i.data.facts import MAPS
 from i2i.fitting import fit_channels, missing_pixels, range_of, source_channels
-from i2i.metadata import ORIENTATION, gather, resized
+from i2i.metadata import gather, orientation, resized
 from i2i.model import evaluating
 from i2i.options import build
 from i2i.picture import Array, Picture, convert_channels, natural_range, orient, to_pixels, to_tensor
@@ -66,8 +66,8 @@ def translate_picture(
         result = _run(model, source, others, request, image_size, size)[0]
     made = to_pixels(result, value_range, picture.pixels.dtype)
     if missing is not None and model.scale == 1:
-        empty = picture.metadata.nodata if picture.pixels.dtype.kind == "u" else picture.pixels[missing][:, :1]
-        made[missing] = empty
+        nodata = picture.metadata.nodata
+        made[missing] = np.nan if nodata is None else nodata
     if hole is not None:
         made, picture = _fill(picture, pixels, made, hole), maps.noted(picture, hole)
     alpha = shown
@@ -114,6 +114,9 @@ def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL
     The result is upright, has the image's alpha and, in `info`, its profile and EXIF. A label map is an image in mode
     P, L or I;16; what may go along with the image is given by its batch key, as an image.
     """
+    if not isinstance(image, PIL.Image.Image) or 0 in image.size:
+        told = f"{image.width} x {image.height} pixels" if isinstance(image, PIL.Image.Image) else repr(image)[:80]
+        raise ValueError(f"translate_image takes a Pillow image with pixels in it, and got {told}; see PIL.Image.open")
     others = {key: _map(request.pop(key)) for key in further_inputs(model) if key in request}
     asked = make_request(model, request)
     if model.inputs[:1] == ("label",):
@@ -121,7 +124,7 @@ def translate_image(model: Model, image: PIL.Image.Image, **request: Any) -> PIL
     upright = image.copy()  # loads it; the caller's stays as it is
     upright.info = dict(image.info)
     pixels, alpha, profile = images.from_pillow(upright)
-    turn = int(image.getexif().get(ORIENTATION, 1))
+    turn = orientation(image)
     pixels, alpha = orient(pixels, turn), None if alpha is None else orient(alpha, turn)
     kept = replace(gather(image, pixels.shape[:2]), icc=profile)
     made = translate_picture(model, Picture(pixels, alpha, image.format or "", kept), asked, companions=others)

@@ -79,3 +79,10 @@ def test_an_unknown_name_says_the_nearest(here, filters):
         library.find("fxo", None)
     with pytest.raises(ValueError, match="neither a bundle nor a run"):
         library.find(".", None)
+
+
+def test_a_folder_of_data_does_not_hide_a_model_of_its_name(tmp_path, monkeypatch, filters):
+    monkeypatch.chdir(tmp_path)
+    filters.keep(tmp_path / "runs/colour")
+    (tmp_path / "colour").mkdir()
+    assert library.find("colour", None).path == Path("runs/colour")

@@ -212,3 +212,28 @@ def test_a_model_that_needs_more_than_a_picture():
     model.inputs = ("source", "depth")
     with pytest.raises(ValueError, match="translates from source, depth; from one picture alone it cannot"):
         translate_picture(model, picture(), ask(model))
+
+
+def test_a_pixel_with_a_channel_that_is_no_number_is_missing_in_all():
+    model = filters.make(depth=32, value_range=(0.0, 1.0))
+    source = picture(9, 9, dtype=np.float32)
+    source.pixels[2, 3] = np.nan
+    source.pixels[4, 5, 1] = np.nan
+    made = translate_picture(model, source, ask(model)).pixels
+    assert np.isnan(made).sum() == 6
+    assert np.isnan(made[[2, 4], [3, 5]]).all()
+    marked = translate_picture(model, replace(source, metadata=Metadata(nodata=-9.0)), ask(model)).pixels
+    assert (marked[2, 3] == -9).all()
+
+
+def test_what_is_no_image_is_said():
+    model = filters.make()
+    for wrong, said in (("photo.jpg", "got 'photo.jpg'"), (Image.new("RGB", (0, 4)), "got 0 x 4 pixels")):
+        with pytest.raises(ValueError, match=said):
+            model.translate_image(wrong, to="winter")
+
+
+def test_another_depth_alone_is_no_reason_to_force_a_range():
+    model = filters.make(channels={"a": 1, "b": 1})
+    with pytest.raises(ValueError, match=r"force it with --channels luminance\.$"):
+        translate_picture(model, picture(dtype=np.uint16), ask(model))
