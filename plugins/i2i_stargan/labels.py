@@ -146,11 +146,11 @@ def asked(to: str | None, parts: Sequence[Part]) -> tuple[Part, dict[int, bool]]
     """What a request asks for: a data set's labels that are to come on, or to go.
 
     `to` is a class, or attributes separated by commas with "not-" in front of those that shall go. Raises LookupError
-    for an unknown name, ValueError for what cannot be asked at once.
+    for an unknown name and for names that do not go together: no picture is at fault, so none needs to be tried.
     """
     wishes = [wish.strip() for wish in (to or "").split(",") if wish.strip()]
     if not wishes:
-        raise ValueError(f"say what to translate to: to={parts[0].names[0]!r}")
+        raise LookupError(f"say what to translate to: to={parts[0].names[0]!r}")
     found: list[tuple[Part, int, bool]] = []
     for wish in wishes:
         off = wish.startswith(OFF) and all(place_of(wish, part.names) is None for part in parts)
@@ -159,25 +159,25 @@ def asked(to: str | None, parts: Sequence[Part]) -> tuple[Part, dict[int, bool]]
     for other, place, on in found:
         name = other.names[place]
         if not other.attributes and (not on or len(found) > 1):
-            raise ValueError(f"{name} is a class, and a picture has one class: ask for it alone, --to {name}")
+            raise LookupError(f"{name} is a class, and a picture has one class: ask for it alone, --to {name}")
         if other is not part:
-            raise ValueError(f"{part.names[found[0][1]]} and {name} are of two data sets; ask for one of them")
+            raise LookupError(f"{part.names[found[0][1]]} and {name} are of two data sets; ask for one of them")
         if changes.setdefault(place, on) != on:
-            raise ValueError(f"{name} cannot come and go at once; ask for {name} or for {OFF}{name}")
+            raise LookupError(f"{name} cannot come and go at once; ask for {name} or for {OFF}{name}")
     on_together = [place for place, on in changes.items() if on]
     for group in part.groups:
         if len(clash := [part.names[place] for place in on_together if place in group]) > 1:
-            raise ValueError(f"{' and '.join(clash)} exclude each other; ask for one of them")
+            raise LookupError(f"{' and '.join(clash)} exclude each other; ask for one of them")
     return part, changes
 
 
 def stated(has: str, part: Part) -> list[float]:
     """Read the attributes that pictures are said to have: names separated by commas, or "none".
 
-    Raises LookupError for an unknown one, ValueError where a model knows no attributes.
+    Raises LookupError for an unknown one, and where classes are what a model knows.
     """
     if not part.attributes:
-        raise ValueError("--has is for attributes; this goes from any class to the one asked for, leave it out")
+        raise LookupError("--has is for attributes; this goes from any class to the one asked for, leave it out")
     names = [] if has.strip().lower() == "none" else [name.strip() for name in has.split(",") if name.strip()]
     there = {find(name, [part])[1] for name in names}
     return [float(place in there) for place in range(len(part.names))]

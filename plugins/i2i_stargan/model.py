@@ -125,6 +125,10 @@ class StarGAN(i2i.Model):
 
     def translate(self, inputs: i2i.Batch, request: i2i.Request) -> Tensor:
         source = inputs["source"]
+        if not self.holds("generator"):
+            raise LookupError(
+                "these weights are of a discriminator alone, which cannot translate; import its -G.ckpt too"
+            )
         part, changes = labels.asked(request.to, self.parts)
         if request.has is not None:
             own = source.new_tensor([labels.stated(request.has, part)]).expand(len(source), -1)
