@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from common import make_step
 from reference_stargan import StarGAN as Reference
-from row_stargan import build, optimize
+from row_stargan import build, fitted, optimize
 from torch import Tensor, nn
 
 from i2i.data import Stream, open_dataset
@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--width", type=int, default=16, help="channels of the networks' first layers")
     parser.add_argument("--blocks", type=int, default=3)
+    parser.add_argument("--n-critic", type=int, default=5, help="fewer, and the generator learns more in few steps")
+    parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--every", type=int, default=100)
@@ -61,8 +63,8 @@ def main() -> None:
     print(f"the classifier is right about {right:.0%} of the held-back pictures", flush=True)
 
     stream = Stream(train, transform, seed=args.seed, batch_size=args.batch_size, workers=0)
-    layers = min(6, args.size.bit_length() - 1)
-    reference = Reference(args.width, args.blocks, layers, args.size, len(names), classes=True, device=device)
+    sizes = {"width": args.width, "blocks": args.blocks, "labels": len(names)} | fitted((args.size, args.size))
+    reference = Reference(**sizes, classes=True, n_critic=args.n_critic, lr=args.lr, device=device)
     model = build(reference, (args.size, args.size), names)
     batch = next(stream)
     step_ours = make_step(model, batch, device, args.precision)  # it trains on whatever `batch` holds

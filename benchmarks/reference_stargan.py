@@ -77,14 +77,16 @@ class StarGAN:
         size: int = 128,
         labels: int = 5,
         classes: bool = False,
+        n_critic: int = 5,
+        lr: float = 1e-4,
         device: torch.device | str = "cpu",
     ) -> None:
         self.width, self.blocks, self.layers, self.size = width, blocks, layers, size
-        self.labels, self.classes, self.n_critic = labels, classes, 5
+        self.labels, self.classes, self.n_critic, self.lr = labels, classes, n_critic, lr
         self.G = Generator(labels, width, blocks).to(device)
         self.D = Discriminator(labels, size, width, layers).to(device)
-        self.g_optimizer = torch.optim.Adam(self.G.parameters(), 1e-4, (0.5, 0.999))
-        self.d_optimizer = torch.optim.Adam(self.D.parameters(), 1e-4, (0.5, 0.999))
+        self.g_optimizer = torch.optim.Adam(self.G.parameters(), lr, (0.5, 0.999))
+        self.d_optimizer = torch.optim.Adam(self.D.parameters(), lr, (0.5, 0.999))
 
     def optimize(self, x: Tensor, label: Tensor, order: Tensor, alpha: Tensor, step: int) -> dict[str, Tensor]:
         """Train on one batch; return the losses. `order` (N,) permutes labels, `alpha` (N,) mixes real and fake."""

@@ -56,12 +56,19 @@ def build(reference: Reference, size: Size, names: tuple[str, ...]) -> i2i.Model
             discriminator_width=reference.width,
             blocks=reference.blocks,
             discriminator_layers=reference.layers,
+            n_critic=reference.n_critic,
+            lr=reference.lr,
         ),
         spec,
     )
     files = {"200000-G.ckpt": reference.G.state_dict(), "200000-D.ckpt": reference.D.state_dict()}
     made.load_state_dict(StarGAN.import_weights(files, names).weights)
     return made
+
+
+def fitted(size: Size) -> dict[str, Any]:
+    """The discriminator's side, and as many halvings as it allows."""
+    return {"size": size[0], "layers": min(6, size[0].bit_length() - 1)}
 
 
 def run(folder: Path, width: int) -> tuple[str, dict[str, Any]]:
@@ -80,6 +87,7 @@ ROW = Row(
     model=model,
     terms=TERMS,
     run=run,
+    fitted=fitted,
     size=(128, 128),
     batch_size=4,
     steps=5,

@@ -520,8 +520,8 @@ def test_an_attribute_may_be_called_like_a_negation():
 
 @pytest.mark.parametrize(
     "spec",
-    [spec_of(size=32), spec_of(FIVE, "attributes", size=32), spec_of(("one", "other"), size=32, channels=1)],
-    ids=["classes", "attributes", "grey"],
+    [spec_of(size=32), spec_of(FIVE, "attributes", size=32), spec_of(("one", "other"), size=32, channels=1), BOTH],
+    ids=["classes", "attributes", "grey", "both"],
 )
 def test_keeps_the_contract(spec):
     check_model("stargan", spec=spec, **TINY)
