@@ -26,3 +26,16 @@ def models() -> list[i2i.ModelCard]:
             year=2016,
         ),
     ]
+
+
+@i2i.hookimpl
+def metrics() -> list[i2i.MetricCard]:
+    """Announce the figure that they are measured by."""
+    return [
+        i2i.MetricCard(
+            "masked_l1",
+            "i2i_completion.filling:masked_l1",
+            "Error inside the holes, in per cent of the range of values.",
+            lower_is_better=True,
+        )
+    ]
