@@ -173,14 +173,15 @@ def from_enhancer(net: Enhancer, state: State) -> dict[str, Tensor]:
 def _spec(
     told: int, target: int, options: Mapping[str, Any], domains: tuple[str, ...], found: list[str]
 ) -> i2i.DataSpec:
-    """What the channels are that networks are told: not in the files, so what they are by the authors' defaults."""
+    """What the channels are that networks are told: not in the files, but the defaults and the domains say."""
     local = options["generator"] == "local"
     unit = 2 ** (max(options["downs"], options.get("encoder_downs", 0)) + 2 * local)
     size = max(1024 if local else 512, 2 * unit)
-    if told in (1, 3, 4):
+    if told == 1 or (told in (3, 4) and domains[:1] not in (("label",), ("labels",))):
         source, edges, labels = min(told, 3), told == 4, 0
         channels = {"source": source, "target": target}
         found.append(f"it sees pictures of {source} channels" + " and the edges of instances" * edges)
+        found[-1] += "; if they are labels, say so: --domains label,photo" * (told > 1)
     else:
         edges, labels = True, told - 1
         channels = {"label": 1, "target": target}

@@ -365,6 +365,9 @@ def test_what_goes_in_is_told_by_the_number_of_channels(seen, spec):
     for found in (alone, both):
         assert (dict(found.spec.channels), found.spec.num_labels) == (channels, labels)
     Pix2PixHD(build(Pix2PixHD.Options, alone.options), alone.spec).load_state_dict(alone.weights, strict=False)
+    few = Pix2PixHD.import_weights(files, ("label", "photo")).spec
+    assert few.num_labels == (seen - 1 if seen > 1 else 0)
+    assert ("--domains label,photo" in both.found[-1]) == (seen in (3, 4))
 
 
 def test_features_are_told_by_the_discriminator_where_the_encoder_is_missing():
