@@ -10,7 +10,7 @@ from pathlib import Path
 from i2i import places
 from i2i.bundle import BadBundle, Manifest, read_manifest, resolve
 from i2i.options import nearest
-from i2i.request import choose_target, expand, joins
+from i2i.request import ALL, choose_target, expand, joins
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,15 @@ def _named(model: str) -> Found:
 
 def _no_model(to: str | None, known: list[Found]) -> str:
     """Say which models are here, and the two commands that would make the one that is missing."""
+    domain = None if to == ALL else to
     goal = f"translates to {to}" if to is not None else "is here"
     hint = nearest(to or "", sorted({target for found in known for target in found.manifest.targets}))
     lines = [f"no model {goal} (looked in {_where()}){hint or '.'}"]
     if known:
         lines += ["Here are:", _listed(known, 2)]
-    return "\n".join([*lines, f"Train one with: {_training(to)}", f"Then: i2i translate --to {to or 'DOMAIN'} photos/"])
+    return "\n".join(
+        [*lines, f"Train one with: {_training(domain)}", f"Then: i2i translate --to {to or 'DOMAIN'} photos/"]
+    )
 
 
 def _training(domain: str | None) -> str:
