@@ -17,6 +17,7 @@ from i2i_stargan import naming
 from i2i_stargan.networks import DOWNS, Discriminator, Generator
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+DEEPEST = 12  # halvings of a discriminator that are believed
 STEP = 200_000  # in the names of files, where it is not known: what the authors' code looks for
 
 
@@ -140,6 +141,8 @@ def _discriminator_of(name: str, state: Mapping[str, Tensor]) -> Discriminator:
     layers = len([key for key in state if re.fullmatch(r"main\.\d+\.weight", key)])
     width, channels, *_ = _shape(state["main.0.weight"], name, "main.0.weight")
     count, _, height, wide = _shape(state["conv2.weight"], name, "conv2.weight")
+    if not 1 <= layers <= DEEPEST:
+        raise ValueError(f"{name} has {layers} halvings; a StarGAN's discriminator has 1 to {DEEPEST}")
     with torch.device("meta"):
         return Discriminator(channels, count, (height * 2**layers, wide * 2**layers), width, layers)
 
@@ -175,9 +178,8 @@ def _words(net: Generator | Discriminator, name: str) -> str:
     """Say what a file holds."""
     if isinstance(net, Generator):
         size = f"width {net.width}, {len(net.blocks)} residual blocks"
-        return (
-            f"{name}: StarGAN's generator, {size}, pictures of {net.channels} channels, a label of {net.labels} numbers"
-        )
+        pictures = f"pictures of {net.channels} channel{'s' * (net.channels > 1)}"
+        return f"{name}: StarGAN's generator, {size}, {pictures}, a label of {net.labels} numbers"
     size = f"width {net.width}, {len(net.layers)} halvings"
     height, width = net.image_size
     return f"{name}: StarGAN's discriminator, {size}, trained at {height}x{width} pixels, {net.labels} labels"

@@ -177,10 +177,10 @@ def test_what_labels_are_called(labels, domains, names, kind):
     told = " ".join(found.found)
     assert ("name them in order with --domains" in told) == (not domains)
     assert ("--has says which" in told) == (kind == "attributes")
-    planes = (
-        f"200000-G.ckpt: StarGAN's generator, width 4, 2 residual blocks, pictures of 1 channels, a label of {labels}"
+    told = (
+        f"200000-G.ckpt: StarGAN's generator, width 4, 2 residual blocks, pictures of 1 channel, a label of {labels} "
     )
-    assert found.found[0].startswith(planes)
+    assert found.found[0].startswith(told)
 
 
 def joint(first=2, second=3, size=32):
@@ -239,6 +239,10 @@ def test_refusals():
     refuse({name: {key: value for key, value in state.items() if key != last}}, f"has no convolution {last}")
     no_label = state | {"main.0.weight": torch.zeros(4, 3, 7, 7)}
     refuse({name: no_label}, "takes 3 channels and gives 3: there is no room for labels")
+    ((name, state),) = discriminator.items()
+    refuse(
+        {name: state | {f"main.{2 * n}.weight": torch.zeros(1) for n in range(5, 40)}}, "has 38 halvings; .* 1 to 12"
+    )
     _, seven = small("D", joint(3, 4))
     refuse(generator | seven, "takes a label of 5 numbers and the discriminator tells 7: they are not one model's")
     _, both = small("GD", joint())
