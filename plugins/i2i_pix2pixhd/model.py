@@ -113,17 +113,16 @@ class Pix2PixHD(i2i.Model):
         fake = self._generate(told, features, phase)
         pyramid = self.discriminator.pyramid(told)  # of which only the picture differs
         real_layers, fake_layers = (self._judge(pyramid, image) for image in (target, fake))
-        real_logits, fake_logits = self._logits(real_layers), self._logits(fake_layers)
 
-        judged = {"gan": 0.5 * losses.discriminator(real_logits, fake_logits, o.gan)}
-        terms = {"gan": losses.generator(fake_logits, o.gan)}
+        terms = {"gan": losses.generator(self._logits(fake_layers), o.gan)}
         if o.feature_weight:
             terms["features"] = o.feature_weight * losses.feature_matching(fake_layers, real_layers)
         if self.vgg is not None:
             terms["vgg"] = o.vgg_weight * perception.compare(self.vgg, fake, target)
-        # The reference steps the generator and then judges the same fake again; as one graph it is judged once, and
-        # both get the same gradients. The discriminator's come first, so that the larger graph is freed as it is used.
-        yield {"discriminator": judged, "generator": terms}
+        yield "generator", terms
+
+        fake_logits = self._logits(self._judge(pyramid, fake.detach()))
+        yield "discriminator", {"gan": 0.5 * losses.discriminator(self._logits(real_layers), fake_logits, o.gan)}
 
     def _dtype(self) -> torch.dtype:
         """The type that networks compute in, so that label maps are made in it at once."""

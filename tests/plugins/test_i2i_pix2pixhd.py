@@ -128,7 +128,7 @@ def test_losses_equal_the_reference(golden, monkeypatch):
     fake = torch.cos(0.013 * torch.arange(real.numel(), dtype=torch.float64)).view_as(real)
     monkeypatch.setattr(model.conditions, "told", lambda *_: real[:, :5])
     monkeypatch.setattr(model, "_generate", lambda *_: fake[:, 5:])
-    (terms,) = list(model.train_step({"target": real[:, 5:]}, i2i.Progress(model.phases()[0], 0, 1)))
+    terms = dict(model.train_step({"target": real[:, 5:]}, i2i.Progress(model.phases()[0], 0, 1)))
     assert terms["generator"]["gan"].item() == pytest.approx(data["G_GAN"], rel=1e-12)
     assert terms["generator"]["features"].item() == pytest.approx(data["G_GAN_Feat"], rel=1e-12)
     assert terms["discriminator"]["gan"].item() == pytest.approx((data["D_fake"] + data["D_real"]) / 2, rel=1e-12)
@@ -264,9 +264,9 @@ def test_nothing_is_computed_for_what_rests():
     train(model, enhancer, [batch()])
     assert kept == [False]
     judged = []
-    model.discriminator.register_forward_hook(lambda *_: judged.append(1))
+    model.discriminator.register_forward_hook(lambda *args: judged.append(args[1][0][0].requires_grad))
     train(model, enhancer, [batch()])
-    assert len(judged) == 2  # the fake once, for both losses, and the photo once
+    assert judged == [False, True, False]  # the photo once, for both losses; the fake for each
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ def test_the_perceptual_loss_is_the_references(tmp_path):
     assert "vgg" not in {name.partition(".")[0] for name in model.state_dict()}
     assert model.vgg is None
     model.optimizers(phase)
-    (terms,) = model.train_step(inputs() | {"target": real}, i2i.Progress(phase, 0, 1))
+    terms = dict(model.train_step(inputs() | {"target": real}, i2i.Progress(phase, 0, 1)))
     assert list(terms["generator"]) == ["gan", "features", "vgg"]
     assert not any(key.startswith("vgg") for key in model.state_dict())
     assert make(vgg_weight=0.0, vgg="download").optimizers(phase)
