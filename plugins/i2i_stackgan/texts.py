@@ -1,0 +1,153 @@
+"""What a model knows of sentences: an encoder that the run teaches in its first phase, or one from elsewhere."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import i2i
+from i2i_stackgan import captions, objectives
+from i2i_stackgan.embeddings import Pretrained, Table, read_vector
+from i2i_stackgan.encoders import CharacterEncoder, PictureEncoder, WordEncoder
+from i2i_stackgan.options import TextOptions
+
+PHASE = "encoder"
+SIZES = {"words": 256, "chars": 1024}  # numbers of an embedding, where nothing else says so
+
+
+def text_size(options: TextOptions) -> int:
+    """How many numbers the embedding of a sentence has; of what comes from elsewhere, as many as it has there.
+
+    Raises ValueError where that cannot be found, or is not what was asked for.
+    """
+    if options.text_size is not None:
+        return options.text_size  # of a trained model: what it was trained with need not be here
+    if options.embeddings is not None:
+        return Table(options.embeddings).size
+    if options.text_encoder == "minilm":
+        return Pretrained(options.sentence_transformer).size
+    return SIZES[options.text_encoder]
+
+
+class Texts(nn.Module):
+    """Turn sentences into embeddings (N, size): without gradients, once the encoder's phase is over.
+
+    `words` and `chars` are learnt beside an encoder of pictures: each sentence shall be nearer to its picture than to
+    others. Where embeddings come from a file the encoder learns to imitate them, for sentences that are not in it. A
+    sentence-transformer needs no lessons.
+    """
+
+    def __init__(self, options: TextOptions, spec: i2i.DataSpec, size: int, halvings: int) -> None:
+        super().__init__()
+        self.options, self.size, self.vocabulary = options, size, spec.vocabulary
+        self.side = 4 * 2**halvings  # of the pictures that lessons are about
+        self.encoder: WordEncoder | CharacterEncoder | None = None
+        self.pictures: PictureEncoder | None = None
+        self._table: Table | None = None
+        self._pretrained: Pretrained | None = None
+        if options.text_encoder == "minilm" and options.embeddings is None:
+            return
+        kind = CharacterEncoder if options.text_encoder == "chars" else WordEncoder
+        self.encoder = kind(spec.vocabulary, size, options.encoder_width)
+        if options.embeddings is None:
+            width = max(8, options.encoder_width // 8)
+            self.pictures = PictureEncoder(spec.channels["image"], halvings, size, width)
+
+    def phases(self, **how: Any) -> list[i2i.Phase]:
+        """The phase in which the encoder learns; none where there is nothing to learn."""
+        return [] if self.encoder is None else [i2i.Phase(PHASE, share=self.options.encoder_share, **how)]
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Who learns in that phase."""
+        return {"encoder": torch.optim.Adam(self.parameters(), self.options.encoder_lr)}
+
+    def lesson(self, images: Tensor, sentences: Sequence[str]) -> i2i.Terms:
+        """The encoder's losses on a batch."""
+        if self.pictures is not None:
+            seen = self.pictures(images)
+            find_sentence, find_picture = objectives.ranking(seen, self._read(sentences), sentences)
+            return {"find_sentence": find_sentence, "find_picture": find_picture}
+        wanted, there = self.table.find(sentences)
+        if not there.any():
+            raise ValueError(f'{self.options.embeddings} holds no embedding of "{sentences[0]}" nor of its neighbours')
+        made = self._read(sentences)
+        wanted, there = wanted.to(made), there.to(made.device)
+        return {"imitation": (made - wanted)[there].square().mean() / wanted[there].square().mean().clamp_min(1e-8)}
+
+    def _read(self, sentences: Sequence[str]) -> Tensor:
+        """Encode sentences, in the precision of the weights; what is learnt from pictures has a mean square of 1."""
+        assert self.encoder is not None
+        with torch.autocast(self.encoder.head.weight.device.type, enabled=False):
+            made = self.encoder(sentences)
+            return made if self.pictures is None else F.normalize(made) * self.size**0.5
+
+    @property
+    def table(self) -> Table:
+        """The file of embeddings, read when it is first needed."""
+        if self._table is None:
+            assert self.options.embeddings is not None
+            self._table = Table(self.options.embeddings)
+            if self._table.size != self.size:
+                raise ValueError(f"{self.options.embeddings} holds embeddings of {self._table.size}, not {self.size}")
+        return self._table
+
+    def forward(self, sentences: Sequence[str], like: Tensor) -> Tensor:
+        """Embed sentences as (N, size), of the device and type of a tensor."""
+        with torch.no_grad():
+            if self.encoder is None:
+                if self._pretrained is None:
+                    self._pretrained = Pretrained(self.options.sentence_transformer)
+                return self._pretrained(sentences).to(like)
+            self.eval()
+            made = self._read(sentences)
+            if self.options.embeddings is not None and (self._table is not None or self.options.embeddings.is_file()):
+                found, there = self.table.find(sentences)
+                made = torch.where(there.to(made.device)[:, None], found.to(made), made)
+            return made.to(like)
+
+    def asked(self, inputs: i2i.Batch, request: i2i.Request, like: Tensor, held: bool = True) -> Tensor:
+        """Embed what a request asks for, or the captions of held-back samples; warns of what it does not understand.
+
+        Without weights of its own (`held`), as imported, a model takes embeddings alone. Raises ValueError where
+        nothing is asked for.
+        """
+        if "caption" in inputs:
+            return self(inputs["caption"], like)
+        text, embedding = getattr(request, "text", None), getattr(request, "embedding", None)
+        if embedding is not None:
+            return read_vector(embedding, self.size).to(like)
+        if text is None:
+            raise ValueError(f'say what shall be drawn: --text "{" ".join(self.vocabulary[:3]) or "a red bird"}"')
+        if not held:
+            raise ValueError(
+                "this model was imported without its text encoder, so it understands no sentence; give the sentence's "
+                f"embedding, {self.size} numbers in an .npy, with --embedding"
+            )
+        for note in self.notes(text):
+            warnings.warn(note, stacklevel=2)
+        return self([text], like)
+
+    def notes(self, text: str) -> list[str]:
+        """What of a text is not understood, in sentences."""
+        if self.encoder is None:
+            return captions.notes(text, self.vocabulary, "guessed", "words", 200)
+        guessed = isinstance(self.encoder, CharacterEncoder)
+        how = "guessed" if guessed else "left out"
+        return captions.notes(text, self.vocabulary, how, self.encoder.unit, self.encoder.longest)
+
+    def preview(self, examples: Sequence[tuple[i2i.Batch, i2i.Request]]) -> list[dict[str, Tensor]]:
+        """While the encoder learns: for each caption its picture, and the one of the sheet that it is nearest to."""
+        sentences = [inputs["caption"][0] for inputs, _ in examples]
+        images = torch.cat([inputs["image"] for inputs, _ in examples])
+        if self.pictures is None:
+            return [{sentence: image} for sentence, image in zip(sentences, images, strict=True)]
+        small = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=True)
+        seen = F.normalize(self.pictures(small).float())
+        nearest = (F.normalize(self._read(sentences).float()) @ seen.T).argmax(1)
+        rows = zip(sentences, images, nearest.tolist(), strict=True)
+        return [{sentence: image, "taken for": images[best]} for sentence, image, best in rows]
