@@ -56,6 +56,7 @@ ROW = Row(
     model=model,
     terms={"content": "generator/content", "adversarial": "generator/gan", "D": "discriminator/gan"},
     run=run,
+    fitted=lambda size: {"side": size[0]},
     size=(96, 96),
     batch_size=16,
     small={"width": 4, "blocks": 2, "side": 32},
