@@ -16,9 +16,13 @@ from i2i.options import Request
 from i2i.spec import DataSpec
 
 
+UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # letters of scripts that put no spaces between words
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:'[^\W_]+)*")
+
+
 def words(caption: str) -> list[str]:
-    """Take a caption apart: words in lower case, without punctuation."""
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", caption.lower())
+    """Take a caption apart: words in lower case, without punctuation; of Chinese and Japanese each letter."""
+    return _WORD.findall(caption.lower().replace("\u2019", "'"))
 
 
 class Captioned(Folder):

@@ -11,14 +11,13 @@ MAX_CHARACTERS = 201
 MAX_WORDS = 50
 MAX_LETTERS = 256  # beyond the alphabet, of captions in other scripts
 SHOWN = 3  # unknown words named in a message
-_WORD = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+(?:'[^\W_]+)*"
-)
+UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # letters of scripts that put no spaces between words
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:'[^\W_]+)*")
 
 
 def words(caption: str) -> list[str]:
     """Take a caption apart as the vocabulary of the data is made: words in lower case, without punctuation."""
-    return _WORD.findall(caption.lower())
+    return _WORD.findall(caption.lower().replace("\u2019", "'"))
 
 
 def letters(caption: str, alphabet: Collection[str]) -> str:

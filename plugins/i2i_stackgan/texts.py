@@ -67,7 +67,9 @@ class Texts(nn.Module):
         return {"encoder": torch.optim.Adam(self.parameters(), self.options.encoder_lr)}
 
     def lesson(self, images: Tensor, sentences: Sequence[str]) -> i2i.Terms:
-        """The encoder's losses on a batch."""
+        """The encoder's losses on a batch. Raises ValueError where captions or embeddings give nothing to learn."""
+        if not self.vocabulary:
+            raise ValueError("the captions of this data hold no words, so there is nothing to learn of them")
         if self.pictures is not None:
             seen = self.pictures(images)
             find_sentence, find_picture = objectives.ranking(seen, self._read(sentences), sentences)

@@ -182,6 +182,19 @@ def test_labelled_attributes(tmp_path: Path, draw) -> None:
     assert {tuple(sample(dataset, i)["label"].tolist()) for i in range(len(dataset))} <= {(1, 0), (1, 1)}
 
 
+@pytest.mark.parametrize(
+    ("caption", "found"),
+    [
+        ("The dog\u2019s ball -- it rolls!", ["the", "dog's", "ball", "it", "rolls"]),
+        ("un caf\u00e9, 2 m\u00e8tres", ["un", "caf\u00e9", "2", "m\u00e8tres"]),
+        ("\u4e00\u53ea\u72d7 runs", ["\u4e00", "\u53ea", "\u72d7", "runs"]),
+        ("snake_case \U0001f415 ...", ["snake", "case"]),
+    ],
+)
+def test_words_of_captions(caption: str, found: list[str]) -> None:
+    assert words(caption) == found
+
+
 def test_captioned(tmp_path: Path, draw) -> None:
     rows = []
     for index in range(6):
