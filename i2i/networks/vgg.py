@@ -113,8 +113,10 @@ def read(path: Path) -> Mapping[str, Any]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(f"{path} holds more than tensors, or none; none of it was run. Take {URL}") from None
-    except (RuntimeError, EOFError) as error:
-        reason = next(iter(str(error).splitlines()), "it ends too early")
+    except OSError:
+        raise
+    except Exception as error:  # whatever a file that is none makes of torch's reader
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"{path} is damaged ({reason}); take {URL}") from None
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} holds no state dict; take {URL}")

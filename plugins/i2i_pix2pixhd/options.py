@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,11 @@ class Options(i2i.Options):
     encoder_width: int = i2i.option(16, help="Channels of the feature encoder's first layer.", min=1)
     encoder_downs: int = i2i.option(4, help="Halvings of the feature encoder.", min=1, max=8)
     clusters: int = i2i.option(10, help="Styles kept for each label.", min=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.vgg not in ("download", "off"):  # so that a run goes on from any folder
+            object.__setattr__(self, "vgg", os.path.abspath(os.path.expanduser(self.vgg)))
 
 
 @dataclass(frozen=True, kw_only=True)

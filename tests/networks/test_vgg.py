@@ -99,6 +99,7 @@ def test_files_that_are_none_are_refused_and_nothing_is_run(tmp_path, monkeypatc
     torch.save({"features.0.weight": torch.zeros(64, 1, 3, 3)}, tmp_path / "other.pth")
     torch.save([1], tmp_path / "list.pth")
     (tmp_path / "text.pth").write_text("no weights")
+    (tmp_path / "shell.pth").write_text("export A=1 B=2; C=/a/b\nD='--e 1 --f 2'\ncd /a\n")  # an IndexError of torch's
     (tmp_path / "empty.pth").write_bytes(b"")
     whole = (tmp_path / "other.pth").read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[: len(whole) // 2])
@@ -106,7 +107,7 @@ def test_files_that_are_none_are_refused_and_nothing_is_run(tmp_path, monkeypatc
         ("trap", "holds more than tensors, or none; none of it was run"),
         ("other", r"features.0.weight must be \(64, 3, 3, 3\) and is \(64, 1, 3, 3\)"),
         ("list", "holds no state dict"),
-        *((name, "(is damaged|holds more than tensors)") for name in ("text", "empty", "cut")),
+        *((name, "(is damaged|holds more than tensors)") for name in ("text", "shell", "empty", "cut")),
     ):
         with pytest.raises(ValueError, match=message):
             networks.VGGFeatures.pretrained(["relu1_1"], tmp_path / f"{name}.pth")

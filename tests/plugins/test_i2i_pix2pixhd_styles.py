@@ -292,6 +292,14 @@ def test_the_perceptual_loss_is_the_references(tmp_path):
     assert make(vgg_weight=0.0, vgg="download").optimizers(phase)
 
 
+def test_a_file_of_weights_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Pix2PixHD.Options(vgg="vgg.pth").vgg == str(tmp_path / "vgg.pth")
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    assert Pix2PixHD.Options(vgg="~/vgg.pth").vgg == str(tmp_path / "me" / "vgg.pth")
+    assert [Pix2PixHD.Options(vgg=word).vgg for word in ("download", "off")] == ["download", "off"]
+
+
 def test_training_goes_on_without_weights_that_cannot_be_had(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("I2I_OFFLINE", "1")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
