@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +15,23 @@ import i2i
 ENOUGH = 2000  # pictures that the mean pixel is taken of, at most
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request(i2i.Request):
+    """Options of one translation, of which there is one result."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples > 1:
+            raise ValueError(
+                f"--samples {self.samples} would write the same picture {self.samples} times: this model fills a hole "
+                "in one way; leave it out"
+            )
+
+
 class Filling(i2i.Model):
     """A model that takes a picture and a mask, and makes up what lies in the hole."""
 
+    Request = Request
     inputs = ("source", "mask")
     metric = "masked_l1"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import i2i
+from i2i_completion import filling
 from i2i_completion.networks import halved
 
 
@@ -58,7 +59,7 @@ class Options(i2i.Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(i2i.Request):
+class Request(filling.Request):
     """Options of one translation."""
 
     blend: Literal["none", "poisson"] = i2i.option(

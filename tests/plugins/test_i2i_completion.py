@@ -349,6 +349,13 @@ def test_what_is_transparent_is_filled_and_the_result_is_opaque():
     assert make().translate_image(photo, mask=mask, blend="poisson").mode == "RGBA"  # keeps its alpha then
 
 
+def test_requests_say_what_does_not_fit():
+    with pytest.raises(ValueError, match="--samples 4 would write the same picture 4 times"):
+        make_request(make(), {"samples": 4})
+    with pytest.raises(ValueError, match="--blend is 'poison'; choose none or poisson"):
+        make_request(make(), {"blend": "poison"})
+
+
 def test_questions_are_the_same_each_time_and_hide_what_they_ask_for():
     model = make(hole_sizes=(6, 12))
     model.mean.value.copy_(torch.tensor([0.5, -0.5, 0.0]))
