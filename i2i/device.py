@@ -189,6 +189,9 @@ def compile_networks(model: Model) -> list[str]:
 
     Those in `model.eager` are left alone: a compiled graph cannot be differentiated twice.
     """
+    import torch._functorch.config as functorch
+
+    functorch.donated_buffer = False  # the graph that two optimizers share is walked back once for each
     compiled = []
     for name, child in model.named_children():
         if name not in model.eager and any(True for _ in child.parameters()) and not isinstance(child, nn.ModuleList):

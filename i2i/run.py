@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2i.options import Options, to_plain
+from i2i.options import Options, Request, to_plain
+from i2i.plugins import load_class
 from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
 
@@ -124,7 +125,12 @@ class Run:
         from i2i.data.transforms import eval_transform
 
         transform = eval_transform(self.settings, self.spec.image_size, self.spec.value_range)
-        return (self.held_back or self.dataset).examples(transform, count)
+        examples = (self.held_back or self.dataset).examples(transform, count)
+        own = load_class(self.card).Request  # a kind of data knows only the base's fields
+        return [
+            (inputs, own(to=asked.to, seed=asked.seed) if type(asked) is Request else asked)
+            for inputs, asked in examples
+        ]
 
     def report(self) -> None:
         """Write report.html anew."""

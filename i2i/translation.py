@@ -16,6 +16,7 @@ from torch import Tensor
 
 from i2i import images, maps
 from i2i.data.facts import MAPS
+from i2i.data.labels import exchange, mapping
 from i2i.fitting import fit_channels, missing_pixels, range_of, source_channels
 from i2i.metadata import gather, orientation, resized
 from i2i.model import evaluating
@@ -88,10 +89,11 @@ def _translate_labels(
     model: Model, picture: Picture, request: Any, image_size: int | None, name: str, others: Mapping[str, Tensor]
 ) -> Picture:
     """Make a picture of a label map, in the depth of the pictures that the model was trained on."""
-    maps.check_labels(picture.pixels, model.spec, name)
+    known = exchange(picture.pixels, mapping(model.spec.extra))  # as in training
+    maps.check_labels(known, model.spec, name)
     size = picture.height * model.scale, picture.width * model.scale
     with evaluating(model):
-        labels = maps.to_tensor(picture.pixels, "label")
+        labels = maps.to_tensor(known, "label")
         result = _run(model, labels, others, request, image_size, size)[0]
     kind = {8: np.uint8, 16: np.uint16}.get(model.spec.depth, np.float32)
     return Picture(to_pixels(result, model.spec.value_range, kind), None, picture.format)

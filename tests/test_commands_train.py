@@ -155,7 +155,7 @@ def test_bad_flags_are_refused(odd: Any, flags: list[str], said: str) -> None:
 
 def test_an_unknown_model_and_no_data_are_answered() -> None:
     text = invoke("train", "cyclgan", "data")
-    assert text.startswith('LookupError: there is no model "cyclgan"; did you mean "cyclegan"? Installed: cyclegan')
+    assert text.startswith('LookupError: there is no model "cyclgan"; did you mean "cyclegan"? Installed: ')
     assert invoke("train", "cyclegan") == (
         "ValueError: say what cyclegan should learn from: i2i train cyclegan FOLDER, or a name of: i2i data list"
     )

@@ -115,3 +115,11 @@ def test_from_python(labels):
 )
 def test_where_a_mask_is_set(values, dtype, expected):
     assert maps.is_set(np.array([values], dtype)).astype(int).tolist() == [expected]
+
+
+def test_labels_are_exchanged_as_they_were_in_training(labels):
+    spec = {"channels": {"label": 1, "target": 3}, "domains": ("label", "photo"), "num_labels": 5}
+    model = filters.make(filters.Paint, **spec, extra={"map_labels": {"6": 0, "5": 1}})
+    made = translate_picture(model, maps.read(labels / "much.png", "label"), make_request(model, {}))
+    known = LABELS + 2
+    assert (made.pixels == painted(np.where(known == 6, 0, np.where(known == 5, 1, known)))).all()
