@@ -31,7 +31,7 @@ class SRGAN(i2i.Model):
 
     Options = options.Options
     metric = "psnr_y"
-    run_defaults = {"batch_size": 16, "epochs": 1000, "image_size": 96, "rotate": True}  # noqa: RUF012
+    run_defaults = {"batch_size": 16, "epochs": 1000, "image_size": 96, "resize": 321, "rotate": True}  # noqa: RUF012
 
     def __init__(self, options: options.Options, spec: i2i.DataSpec) -> None:
         kind = options.generator
@@ -104,7 +104,7 @@ class SRGAN(i2i.Model):
 
     def question(self, inputs: i2i.Batch) -> i2i.Batch:
         large = inputs["image"]
-        seed = int(((large[..., ::5, ::5] + 1) * 127.5).sum().item())  # a picture is degraded alike each time
+        seed = int(((large[..., ::5, ::5] + 1) * 127.5).round().sum().item())  # a picture is degraded alike each time
         fixed = i2i.Progress(i2i.Phase("held back"), 0, 1, seed=seed, device=large.device)
         return {"source": self._degraded((large + 1) / 2, fixed) * 2 - 1, "target": large}
 
