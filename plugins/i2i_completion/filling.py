@@ -78,9 +78,9 @@ class MeanPixel(nn.Module):
         """Take the mean of pictures (N, C, H, W), unless it is known already."""
         if self.pictures:
             return
-        total, count = torch.zeros_like(self.value, dtype=torch.float64), 0
+        total, count = torch.zeros(len(self.value), dtype=torch.float64), 0
         for pictures in batches:
-            total += pictures.double().mean(dim=(2, 3)).sum(dim=0)
+            total += pictures.mean(dim=(2, 3)).cpu().double().sum(dim=0)
             count += len(pictures)
             if count >= ENOUGH:
                 break

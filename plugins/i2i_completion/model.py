@@ -81,8 +81,9 @@ class Completion(Filling):
         if phase != "completion":
             fake_logits = self._judge(shown.detach(), window)
             real_logits = self._judge(real, self.holes.draw_window(progress))
-            scale = 0.5 if phase == "discriminator" else 0.5 * o.gan_weight
-            yield "discriminator", {"gan": scale * losses.discriminator(real_logits, fake_logits)}
+            # Adam would remember the larger gradients of the phase before for thousands of steps, and hardly move.
+            scale = o.gan_weight if phase == "joint" and o.optimizer == "adadelta" else 1.0
+            yield "discriminator", {"gan": 0.5 * scale * losses.discriminator(real_logits, fake_logits)}
         if phase != "discriminator":
             scale = 0.5 if phase == "joint" else 1.0
             terms = {o.pixel_loss: scale * pixel_loss(made, real, mask, o.pixel_loss)}

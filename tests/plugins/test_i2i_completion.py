@@ -160,6 +160,17 @@ def test_the_losses_of_each_phase_are_the_references(golden, monkeypatch, compos
     assert sum(steps["joint"]["completion"].values()) == pytest.approx(wanted["phase3_G"], rel=1e-9)
 
 
+def test_adam_finds_the_discriminators_loss_in_the_size_it_had_before():
+    for optimizer, scale in (("adam", 1.0), ("adadelta", 4e-4)):
+        model = make(optimizer=optimizer)
+        model.completion, answers = Told(torch.zeros(2, 3, 32, 32)), (torch.ones(2, 1), torch.zeros(2, 1))
+        model.discriminator = Told(*answers)
+        progress = i2i.Progress(model.phases()[2], 0, 10)
+        _, terms = next(model.train_step(synthetic_batch(SPEC, 2), progress))
+        expected = 0.5 * (np.log1p(np.e) + np.log(2))
+        assert terms["gan"].item() == pytest.approx(scale * expected, rel=1e-5)
+
+
 def test_l1_is_the_mean_over_holes():
     from i2i_completion.model import pixel_loss
 
