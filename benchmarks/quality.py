@@ -56,7 +56,10 @@ def main() -> None:
     method = importlib.import_module(f"quality_{METHODS[args.method]}")
     steps = args.steps or method.STEPS
     print(f"{args.method}: {steps:,} steps, on {machine(torch.device(args.device))}\naim: {method.AIM}", flush=True)
-    run = method.train(args.data, steps, How(args.out, options))
+    try:
+        run = method.train(args.data, steps, How(args.out, options))
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command goes on") from None
     print(f"trained for {seconds(run) / 60:.1f} minutes: {run}", flush=True)
     method.report(args.data, run, say)
 
