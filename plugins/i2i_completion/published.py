@@ -62,7 +62,7 @@ def read(files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) ->
         known = channels == len(CELEBA)
         mean = torch.tensor(CELEBA) if known else torch.full((channels,), 0.5)
         taken = "that of CelebA is taken, which the published model was trained on" if known else "gray is taken"
-        found.append(f'No file holds the mean pixel: {taken}. A file of {{"mpv": tensor}} besides them gives another.')
+        found.append(f'No file holds the mean pixel: {taken}. A file of {{"mpv": tensor}} beside it gives another.')
     value = torch.zeros(channels) if mean is None else 2 * mean.to(stem.dtype) - 1  # mmagic fills with the middle
     weights |= {"mean.value": value.to(stem.dtype), "mean.pictures": torch.tensor(1)}
     spec = i2i.DataSpec(channels={"image": channels}, image_size=(side, side))
@@ -82,7 +82,9 @@ def write(model: Completion) -> dict[str, State]:
             "(the PyTorch reference) and before with signed (mmagic)"
         )
     nets = {"completion": completion_names(mmagic)}
-    if model.holds("discriminator"):
+    sides = ((o.local_size, o.local_layers), (min(model.spec.image_size), o.global_layers))
+    theirs = o.local_layers == 5 and o.global_layers in (5, 6) and all(side % 2**n == 0 for side, n in sides)
+    if model.holds("discriminator") and theirs:  # of another shape their code could not read it
         nets["discriminator"] = discriminator_names(mmagic, o.local_layers, o.global_layers)
     states = {}
     for net, names in nets.items():

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from i2i_completion.masks import Window
 from i2i_completion.model import Completion
 from i2i_completion.networks import REACH, CompletionNetwork, ContextDiscriminator
@@ -380,7 +381,7 @@ def test_questions_are_the_same_each_time_and_hide_what_they_ask_for():
     assert torch.equal(one["target"], images[:1])
     assert (one["source"][0, 1][one["mask"][0, 0] == 1] == -0.5).all()
     assert torch.equal(one["source"][~hidden], images[:1][~hidden])
-    larger = torch.nn.functional.interpolate(images[:1], (48, 64))
+    larger = F.interpolate(images[:1], (48, 64))
     assert model.question({"source": larger})["mask"].shape == (1, 1, 48, 64)
     with evaluating(model):
         (row,) = model.preview([(one, i2i.Request())])
@@ -499,8 +500,15 @@ def test_published_files_come_and_go_exactly(options):
     assert again.mean.pictures  # is not measured anew where training goes on
 
 
+def test_a_discriminator_that_their_code_cannot_read_is_left_out():
+    assert list(make().export_weights()) == ["model_cn", "mpv"]
+    odd = make(dataclasses.replace(SPEC, image_size=(100, 100)), local_size=64)
+    assert list(odd.export_weights()) == ["model_cn", "mpv"]
+
+
 def test_mmagics_discriminator_judges_the_whole_first():
-    model = make(norm="before", value_range="signed", local_size=16)
+    spec = dataclasses.replace(SPEC, image_size=(128, 128))
+    model = make(spec, norm="before", value_range="signed")
     model.discriminator.head.weight.data = torch.arange(2 * 64.0).view(1, 128)
     state = model.export_weights()["glcic.pth"]
     assert state["disc.fc.weight"][0, :3].tolist() == [64, 65, 66]
@@ -510,6 +518,44 @@ def test_mmagics_discriminator_judges_the_whole_first():
     assert "generator.encoder.enc1.conv.bias" not in state
     bare = {key.removeprefix("generator."): value for key, value in state.items() if key.startswith("generator.")}
     assert "completion.head.weight" in Completion.import_weights({"generator.pth": bare}, ()).weights
+
+
+def test_mmagics_file_computes_what_mmagic_does():
+    """Written down anew from its code: convolution, norm, ReLU; pictures in [-1, 1]; the whole before the window."""
+    model = make(dataclasses.replace(SPEC, image_size=(128, 128)), norm="before", value_range="signed").double()
+    train(model, 2, "joint", precision="fp64")
+    state = model.eval().export_weights()["glcic.pth"]
+
+    def module(x, name, **geometry):
+        convolve = F.conv_transpose2d if state[f"{name}.conv.weight"].shape[2] == 4 else F.conv2d
+        x = convolve(x, state[f"{name}.conv.weight"], **geometry)
+        norm = [state[f"{name}.bn.{leaf}"] for leaf in ("running_mean", "running_var", "weight", "bias")]
+        return F.relu(F.batch_norm(x, *norm))
+
+    images, mask = torch.rand(2, 3, 128, 128, dtype=torch.float64) * 2 - 1, torch.zeros(2, 1, 128, 128).double()
+    mask[:, :, 20:70, 30:90] = 1
+    model.mean.value.zero_()
+    x = torch.cat([images * (1 - mask), mask], dim=1)
+    for n, (padding, stride) in enumerate(((2, 1), (1, 2), (1, 1), (1, 2), (1, 1), (1, 1)), 1):
+        x = module(x, f"generator.encoder.enc{n}", padding=padding, stride=stride)
+    for n in range(4):
+        x = module(x, f"generator.dilation_neck.dilation_convs.{n}", padding=2 ** (n + 1), dilation=2 ** (n + 1))
+    for n, stride in enumerate((1, 1, 2, 1, 2, 1), 1):
+        x = module(x, f"generator.decoder.dec{n}", padding=1, stride=stride)
+    head = (state["generator.decoder.dec7.conv.weight"], state["generator.decoder.dec7.conv.bias"])
+    expected = F.conv2d(x, *head, padding=1).clamp(-1, 1)
+    torch.testing.assert_close(model._make(images, mask), expected)
+
+    def tower(x, name):
+        for n in range(1, 6):
+            x = module(x, f"disc.{name}.conv{n}", padding=2, stride=2)
+        return F.relu(F.linear(x.flatten(1), *(state[f"disc.{name}.fc.linear.{leaf}"] for leaf in ("weight", "bias"))))
+
+    window = Window(10, 40, 64, 64)
+    seen = torch.cat([tower(images, "global_disc"), tower(images[:, :, 10:74, 40:104], "local_disc")], dim=1)
+    torch.testing.assert_close(
+        model._judge(images, window), F.linear(seen, state["disc.fc.weight"], state["disc.fc.bias"])
+    )
 
 
 def test_a_published_network_alone_has_the_mean_it_was_trained_with():
