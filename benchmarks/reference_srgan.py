@@ -128,7 +128,7 @@ class SRGAN:
             parameter.requires_grad = False
         self.optimizer_G.zero_grad()
         content = 0.006 * self.content(sr, gt)
-        adversarial = 0.001 * self.bce(self.D(2 * sr - 1), real_label)
+        adversarial = 0.001 * self.bce(self.D(sr), real_label)
         (content + adversarial).backward()
         self.optimizer_G.step()
 
@@ -136,9 +136,9 @@ class SRGAN:
         for parameter in self.D.parameters():
             parameter.requires_grad = True
         self.optimizer_D.zero_grad()
-        D_real = self.bce(self.D(2 * gt - 1), real_label)
+        D_real = self.bce(self.D(gt), real_label)
         D_real.backward()
-        D_fake = self.bce(self.D(2 * sr.detach() - 1), fake_label)
+        D_fake = self.bce(self.D(sr.detach()), fake_label)
         D_fake.backward()
         self.optimizer_D.step()
 

@@ -14,7 +14,7 @@ SMALLEST = 32  # pixels of a side: four halvings must leave a batch norm somethi
 
 
 class Discriminator(nn.Module):
-    """Judge pictures (N, C, H, W) of one size by one logit each, (N, 1). Weights are named as Lornatang's.
+    """Judge pictures (N, C, H, W) of one size, in [0, 1], by one logit each, (N, 1). Weights are named as Lornatang's.
 
     The linear layers fix the size. Raises ValueError for pictures of another.
     """

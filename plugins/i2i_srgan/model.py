@@ -76,12 +76,10 @@ class SRGAN(i2i.Model):
         if progress.phase.name == "pretrain":
             yield "generator", {"pixels": self._distance(made, target)}
         else:
-            real_logits = self.discriminator(large)
-            fake = made * 2 - 1
-            fake_logits = self.discriminator(fake)
+            real_logits, fake_logits = self.discriminator(target), self.discriminator(made)
             terms = {"gan": o.gan_weight * discriminator.fool(real_logits, fake_logits, o.gan)}
             if self.backbone is not None:
-                seen = content.compare(self.backbone, fake, large, squared=o.distance == "l2")
+                seen = content.compare(self.backbone, made * 2 - 1, large, squared=o.distance == "l2")
                 terms["content"] = o.content_weight * seen
             pixel_weight = o.pixel_weight if o.content == "features" else 1.0
             if pixel_weight:

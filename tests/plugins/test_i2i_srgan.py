@@ -268,7 +268,8 @@ def test_options_train(options, terms):
     assert logged["adversarial"].keys() == terms
     assert all(value.isfinite() for each in logged.values() for value in each.values())
     still = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
-    assert not still
+    shared = {"discriminator.classifier.2.bias"} if "gan" in options else set()  # of real and fake alike
+    assert set(still) <= shared
 
 
 def test_bf16_stays_near_float32():
