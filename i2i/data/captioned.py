@@ -15,7 +15,6 @@ from i2i.model import Batch
 from i2i.options import Request
 from i2i.spec import DataSpec
 
-
 UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # letters of scripts that put no spaces between words
 _WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+(?:'[^\W_]+)*")
 

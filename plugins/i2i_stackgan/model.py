@@ -59,8 +59,8 @@ class StackGAN(i2i.Model):
         super().__init__(options, spec)
         o, size, channels = self.options, spec.image_size[0], spec.channels["image"]
         two = o.stages == 2
+        levels = levels_of(size, FACTOR if two else 1)
         small = size // FACTOR if two else size
-        levels = levels_of(small, FACTOR if two else 1)
         if small > LARGEST:
             raise ValueError(
                 f"stage I draws up to {LARGEST} pixels, and here it would {small}; "

@@ -19,15 +19,15 @@ Net = TypeVar("Net", bound=nn.Module)
 
 
 def levels_of(size: int, factor: int = 1) -> int:
-    """How often 4 pixels are doubled to a side of `size`; the pictures of the run have `factor` times that side.
+    """How often 4 pixels are doubled to a `factor`-th of the run's `size`.
 
-    Raises ValueError where it is none of these sides, with those that are.
+    Raises ValueError where that side is none of those, with sizes that lead to one.
     """
-    levels = (size // CODE).bit_length() - 1
-    if levels < 1 or CODE * 2**levels != size:
-        low = CODE * 2 ** max(levels, 1) * factor
+    levels = (size // factor // CODE).bit_length() - 1
+    if levels < 1 or factor * CODE * 2**levels != size:
+        low = factor * CODE * 2 ** max(levels, 1)
         raise ValueError(
-            f"pictures are drawn from {CODE} pixels, doubled again and again, and {size * factor} is not reached so; "
+            f"pictures are drawn from {CODE} pixels, doubled again and again, and {size} is not reached so; "
             f"use --image-size {low} or {2 * low}"
         )
     return levels

@@ -99,27 +99,30 @@ class Texts(nn.Module):
         return self._table
 
     def forward(self, sentences: Sequence[str], like: Tensor) -> Tensor:
-        """Embed sentences as (N, size), of the device and type of a tensor."""
+        """Embed the sentences of training as (N, size), of the device and type of a tensor."""
         with torch.no_grad():
-            if self.encoder is None:
-                if self._pretrained is None:
-                    self._pretrained = Pretrained(self.options.sentence_transformer)
-                return self._pretrained(sentences).to(like)
-            self.eval()
-            made = self._read(sentences)
-            if self.options.embeddings is not None and (self._table is not None or self.options.embeddings.is_file()):
+            made = self._embed(sentences)
+            if self.options.embeddings is not None:
                 found, there = self.table.find(sentences)
                 made = torch.where(there.to(made.device)[:, None], found.to(made), made)
             return made.to(like)
 
+    def _embed(self, sentences: Sequence[str]) -> Tensor:
+        if self.encoder is not None:
+            self.eval()
+            return self._read(sentences)
+        if self._pretrained is None:
+            self._pretrained = Pretrained(self.options.sentence_transformer)
+        return self._pretrained(sentences)
+
     def asked(self, inputs: i2i.Batch, request: i2i.Request, like: Tensor, held: bool = True) -> Tensor:
         """Embed what a request asks for, or the captions of held-back samples; warns of what it does not understand.
 
-        Without weights of its own (`held`), as imported, a model takes embeddings alone. Raises ValueError where
-        nothing is asked for.
+        A file of embeddings plays no part in it: it need not be where pictures are drawn. A model that was imported
+        without its encoder (not `held`) takes embeddings alone. Raises ValueError where nothing is asked for.
         """
         if "caption" in inputs:
-            return self(inputs["caption"], like)
+            return self._embed(inputs["caption"]).to(like)
         text, embedding = getattr(request, "text", None), getattr(request, "embedding", None)
         if embedding is not None:
             return read_vector(embedding, self.size).to(like)
@@ -132,7 +135,7 @@ class Texts(nn.Module):
             )
         for note in self.notes(text):
             warnings.warn(note, stacklevel=2)
-        return self([text], like)
+        return self._embed([text]).to(like)
 
     def notes(self, text: str) -> list[str]:
         """What of a text is not understood, in sentences."""
