@@ -97,8 +97,9 @@ class ContextEncoder(Filling):
         return torch.where(mask.bool(), picture.new_tensor(values).view(1, -1, 1, 1), picture)
 
     def translate(self, inputs: i2i.Batch, request: i2i.Request) -> Tensor:
-        filled = [self._fill(*one) for one in zip(inputs["source"].split(1), inputs["mask"].split(1), strict=True)]
-        return torch.cat(filled)
+        source, mask = inputs["source"], inputs["mask"]
+        made = torch.cat([self._fill(*one) for one in zip(source.split(1), mask.split(1), strict=True)])
+        return self.put(source, made, mask, request)
 
     def _fill(self, picture: Tensor, mask: Tensor) -> Tensor:
         """Fill the holes (1, 1, H, W) of a picture (1, C, H, W) one after another; each sees those before it filled."""
@@ -110,7 +111,7 @@ class ContextEncoder(Filling):
             made = self.generator(self.blank(square.view(picture, self.size), open_))
             whole = scaled(F.pad(made.float(), [quarter] * 4), square.side)  # what surrounds the middle is not used
             (top, left), (height, width) = (hole.top - square.top, hole.left - square.left), hole.pixels.shape
-            picture = put(picture, hole, whole[:, :, top : top + height, left : left + width].clamp(-1, 1))
+            picture = put(picture, hole, whole[:, :, top : top + height, left : left + width])
             mask = put(mask, hole, torch.zeros_like(hole.pixels, dtype=mask.dtype))
         return picture
 

@@ -15,7 +15,6 @@ from torch import Tensor
 import i2i
 from i2i import losses
 from i2i_completion import options, published
-from i2i_completion.blending import poisson_blend
 from i2i_completion.filling import Filling, MeanPixel
 from i2i_completion.masks import Holes, Window
 from i2i_completion.networks import REACH, CompletionNetwork, ContextDiscriminator
@@ -30,7 +29,7 @@ class Completion(Filling):
     weights.
     """
 
-    Options, Request = options.Options, options.Request
+    Options = options.Options
     run_defaults = {"batch_size": 16, "epochs": 500, "image_size": 256, "resize": 320}  # noqa: RUF012
     size_multiple, min_size = 4, 4
 
@@ -113,9 +112,7 @@ class Completion(Filling):
         part = around(mask)  # a small hole in a large photo needs but its surroundings
         made = source.clone()
         made[part] = self._shown(self._make(source[part], mask[part])).to(source)
-        if getattr(request, "blend", "none") == "poisson":  # the sample sheet asks with a plain i2i.Request
-            made = poisson_blend(source, made, mask)
-        return torch.where(mask.bool(), made.clamp(-1, 1), source)
+        return self.put(source, made, mask, request)
 
     def _shown(self, made: Tensor) -> Tensor:
         """What the network made, in [-1, 1]."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import i2i
-from i2i_completion import filling
 from i2i_completion.networks import halved
 
 
@@ -55,15 +54,6 @@ class Options(i2i.Options):
     )
     value_range: Literal["unit", "signed"] = i2i.option(
         "unit", help="What the networks see: unit is 0 to 1, signed -1 to 1, as in mmagic."
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request(filling.Request):
-    """Options of one translation."""
-
-    blend: Literal["none", "poisson"] = i2i.option(
-        "none", help="poisson fits the colours of what is filled in to those around the hole."
     )
 
 

@@ -183,6 +183,18 @@ def test_pictures_of_any_size_keep_what_is_known(size, bands, dtype):
     assert (made.pixels[hole == 1] != pixels[hole == 1]).any()
 
 
+def test_what_was_made_is_blended_where_asked():
+    model = make()
+    image, mask = torch.full((1, 3, 40, 40), 0.5), torch.zeros(1, 1, 40, 40)
+    mask[:, :, 10:24, 10:24] = 1
+    with evaluating(model):
+        plain, blended = (
+            model.translate({"source": image, "mask": mask}, ContextEncoder.Request(blend=blend))
+            for blend in ("none", "poisson")
+        )
+    assert (blended - image).abs().mean() < 0.5 * (plain - image).abs().mean()
+
+
 def test_questions_hide_the_middle():
     model = make()
     image = synthetic_batch(SPEC, 1)["image"]
