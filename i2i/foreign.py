@@ -114,8 +114,11 @@ def _torch(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # whatever it is, the file did it
-        raise ValueError(f"{path} cannot be read as tensors ({_reason(error)}); nothing of it was run") from None
+    except Exception as error:  # whatever it is, the file did it; torch's own words tell how to run it
+        raise ValueError(
+            f"{path} cannot be read as tensors alone ({type(error).__name__}); nothing of it was run. If the file is "
+            "yours, save net.state_dict() again with torch.save as it is"
+        ) from None
 
 
 class _Refused(Exception):

@@ -56,15 +56,17 @@ class Conditions:
         return inputs["instance"] * max(1, self.labels) + labels
 
     def edited(self, inputs: Mapping[str, Tensor], edit: str | None) -> Mapping[str, Tensor]:
-        """The inputs with labels exchanged. Raises ValueError for a label that is not there."""
+        """The inputs with labels exchanged. Raises LookupError for a label that is not there."""
         changes = maps.pairs(edit, "--edit")
         if not changes:
             return inputs
         if not self.labels:
-            raise ValueError("this model was trained on pictures and knows no labels; leave --edit out")
+            raise LookupError("this model was trained on pictures and knows no labels; leave --edit out")
         for label in chain(changes, changes.values()):
             if label >= self.labels:
-                raise ValueError(f"--edit names label {label}, which is outside 0-{self.labels - 1}; give one of these")
+                raise LookupError(
+                    f"--edit names label {label}, which is outside 0-{self.labels - 1}; give one of these"
+                )
         return {**inputs, "label": maps.edited(inputs["label"], changes)}
 
     def shown(self, inputs: Mapping[str, Tensor]) -> dict[str, Any]:

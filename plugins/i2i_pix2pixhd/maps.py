@@ -80,12 +80,12 @@ def edited(labels: Tensor, changes: Mapping[int, int]) -> Tensor:
 
 
 def pairs(text: str | None, flag: str) -> dict[int, int]:
-    """Read `9=3,4=0`. Raises ValueError that names the flag."""
+    """Read `9=3,4=0`. Raises LookupError that names the flag."""
     found = {}
     for part in filter(None, (text or "").replace(" ", "").split(",")):
         old, sign, new = part.partition("=")
         if not (sign and old.isascii() and old.isdigit() and new.isascii() and new.isdigit()):
-            raise ValueError(f'{flag} is "{text}"; give pairs of whole numbers, as in {flag} 9=3,4=0')
+            raise LookupError(f'{flag} is "{text}"; give pairs of whole numbers, as in {flag} 9=3,4=0')
         found[int(old)] = int(new)
     return found
 

@@ -65,7 +65,7 @@ class Pix2PixHD(i2i.Model):
             features=o.feature_weight > 0,
         )
         self.vgg: networks.Frozen | None = None  # comes when training begins, if it can be had
-        self.vgg_asked = False
+        self.vgg_had = perception.Had()
         units = [net.size_multiple for net in (self.coarse, self.encoder) if net is not None]
         self.size_multiple = max(units) * (2 if self.enhancer else 1)
         self.min_size = 2 * self.size_multiple  # an instance norm needs more than one pixel at the bottom
@@ -98,9 +98,11 @@ class Pix2PixHD(i2i.Model):
 
     def _fetch_vgg(self) -> None:
         o = self.options
-        if o.vgg_weight and o.vgg != "off" and not self.vgg_asked:
+        if o.vgg_weight and o.vgg != "off" and not self.vgg_had.asked:
             self.vgg = perception.load(o.vgg, self.spec.channels["target"])
-            self.vgg_asked = True
+            self.vgg_had.now = self.vgg is not None
+            self.vgg_had.asked = True
+        self.vgg = self.vgg if self.vgg_had.agreed() else None
         if self.vgg is not None:
             weight = next(self.parameters())
             self.vgg.to(weight.device, weight.dtype)
@@ -179,8 +181,11 @@ class Pix2PixHD(i2i.Model):
         styles = self.styles
         if styles is None:
             if request.style or request.object_style:
-                raise ValueError("this model knows no styles: it was trained without --features; leave --style out")
+                raise LookupError("this model knows no styles: it was trained without --features; leave --style out")
             return self._draw(self.conditions.edited(inputs, request.edit))
+
+        if request.object_style and "instance" not in inputs:
+            raise LookupError("--object-style names single objects, and no map of them was given; add --instance FILE")
 
         def paint(inputs: Mapping[str, Tensor]) -> Tensor:
             by_label = maps.pairs(request.style, "--style")

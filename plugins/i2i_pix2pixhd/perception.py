@@ -6,12 +6,42 @@ import os
 import sys
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2i import losses, networks
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+
+class Had(nn.Module):
+    """Remember in a run whether VGG-19's weights were had at its start: a resumed run goes on with the same losses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = False
+        self.now = False
+        self.before: bool | None = None  # what the resumed run had
+
+    def resume_state(self) -> dict[str, bool]:
+        return {"had": self.agreed()}
+
+    def load_resume_state(self, state: dict[str, bool]) -> None:
+        self.before = bool(state["had"])
+
+    def agreed(self) -> bool:
+        """Whether the loss is on. Raises ValueError where the run had the weights and they are gone."""
+        if self.before is None:
+            return self.now
+        if self.before and not self.now:
+            raise ValueError(
+                "this run was started with the perceptual loss, and VGG-19's weights are no longer to be had; bring "
+                "them back (i2i doctor shows the cache) and resume again"
+            )
+        if self.now and not self.before:
+            self.now = False
+            print("VGG-19's weights can be had now; this run goes on without, as it began.", file=sys.stderr)
+        return self.before
 
 
 def load(where: str, channels: int) -> networks.Frozen | None:

@@ -48,15 +48,21 @@ class Styles(nn.Module):
         """Paint regions (N, 1, H, W) with a centre each: (N, C, H, W).
 
         Which one is asked for by instance or by label, or drawn: a function of seed, instance and label, so that the
-        others of a picture stay as they are when one is edited. Raises ValueError for a cluster that is not there.
+        others of a picture stay as they are when one is edited. Raises LookupError for a label or cluster that is not
+        there.
         """
         numbers, place = numbered(found)
         counts, table = self.counts.tolist(), []
+        for label in by_label:
+            if label >= len(counts):
+                raise LookupError(
+                    f"--style names label {label}, which is outside 0-{len(counts) - 1}; give one of these"
+                )
         for number in numbers.tolist():
             instance, label = divmod(number, len(counts))
             chosen = by_instance.get(instance, by_label.get(label))
             if chosen is not None and chosen >= counts[label]:
-                raise ValueError(self._missing(label, chosen, counts[label]))
+                raise LookupError(self._missing(label, chosen, counts[label]))
             if chosen is None and counts[label]:
                 chosen = int(np.random.default_rng([seed, instance, label]).integers(counts[label]))
             table.append((label, chosen or 0))

@@ -193,14 +193,14 @@ def test_others_keep_their_style_when_one_is_taken_away():
 
 
 def test_styles_that_are_not_there_are_refused():
-    with pytest.raises(ValueError, match=r"style 4 is outside 0-3, those of label 1; give one of these"):
+    with pytest.raises(LookupError, match=r"style 4 is outside 0-3, those of label 1; give one of these"):
         painted(styled(), style="1=4")
     model = styled()
     model.styles.counts[2] = 0
-    with pytest.raises(ValueError, match="label 2 has no styles: training saw none of it"):
+    with pytest.raises(LookupError, match="label 2 has no styles: training saw none of it"):
         painted(model, style="2=0")
     assert painted(model)[9] == 8
-    with pytest.raises(ValueError, match="this model knows no styles: it was trained without --features"):
+    with pytest.raises(LookupError, match="this model knows no styles: it was trained without --features"):
         make().translate(inputs(), Pix2PixHD.Request(style="1=0"))
 
 
@@ -212,7 +212,7 @@ def test_labels_are_exchanged_at_once():
     assert told["x"][0, :3].argmax(0)[0].tolist() == [2] * 8 + [0] * 24
     assert seen["label"].unique().tolist() == [0, 1, 2]
     for edit, message in (("1=3", "names label 3, which is outside 0-2"), ("9=1", "names label 9")):
-        with pytest.raises(ValueError, match=f"--edit {message}"):
+        with pytest.raises(LookupError, match=f"--edit {message}"):
             model.translate(seen, Pix2PixHD.Request(edit=edit))
     for field, text in (
         ("edit", "9"),
@@ -221,10 +221,10 @@ def test_labels_are_exchanged_at_once():
         ("edit", "1=2=3"),
         ("edit", "²=1"),
     ):
-        with pytest.raises(ValueError, match=r"give pairs of whole numbers, as in --.* 9=3,4=0"):
+        with pytest.raises(LookupError, match=r"give pairs of whole numbers, as in --.* 9=3,4=0"):
             Pix2PixHD.Request(**{field: text})
     pictures = make(dataclasses.replace(SPEC, channels={"source": 3, "target": 3}, num_labels=0))
-    with pytest.raises(ValueError, match="this model was trained on pictures and knows no labels; leave --edit out"):
+    with pytest.raises(LookupError, match="this model was trained on pictures and knows no labels; leave --edit out"):
         pictures.translate({"source": torch.zeros(1, 3, 32, 32)}, Pix2PixHD.Request(edit="1=2"))
 
 
@@ -425,3 +425,26 @@ def test_statistics_of_old_files_are_left_out():
 def test_scikit_learn_is_not_imported_for_translating():
     code = "import sys; import i2i_pix2pixhd.model; sys.exit('sklearn' in sys.modules)"
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
+
+
+def test_objects_are_named_only_where_there_is_a_map_of_them():
+    model = styled()
+    labels = torch.zeros(1, 1, 64, 64, dtype=torch.int64)
+    with pytest.raises(LookupError, match="no map of them was given; add --instance FILE"):
+        model.translate({"label": labels}, Pix2PixHD.Request(object_style="3=1"))
+    with pytest.raises(LookupError, match="--style names label 99, which is outside"):
+        model.translate({"label": labels}, Pix2PixHD.Request(style="99=1"))
+
+
+@pytest.mark.parametrize(("before", "now"), [(False, True), (True, False), (True, True), (False, False)])
+def test_a_resumed_run_keeps_its_losses(before, now, capsys):
+    first, resumed = perception.Had(), perception.Had()
+    first.now, resumed.now = before, now
+    resumed.load_resume_state(first.resume_state())
+    if before and not now:
+        with pytest.raises(ValueError, match="VGG-19's weights are no longer to be had"):
+            resumed.agreed()
+        return
+    assert resumed.agreed() is before
+    assert ("goes on without" in capsys.readouterr().err) == (now and not before)
+    assert resumed.resume_state() == first.resume_state()
