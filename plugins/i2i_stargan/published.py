@@ -177,7 +177,7 @@ def _renamed(net: nn.Module, name: str, state: Mapping[str, Tensor]) -> dict[str
 def _words(net: Generator | Discriminator, name: str) -> str:
     """Say what a file holds."""
     if isinstance(net, Generator):
-        size = f"width {net.width}, {len(net.blocks)} residual blocks"
+        size = f"width {net.width}, {len(net.blocks)} residual block{'s' * (len(net.blocks) != 1)}"
         pictures = f"pictures of {net.channels} channel{'s' * (net.channels > 1)}"
         return f"{name}: StarGAN's generator, {size}, {pictures}, a label of {net.labels} numbers"
     size = f"width {net.width}, {len(net.layers)} halvings"
