@@ -54,13 +54,14 @@ def report(data: str, run: Path, say: Say) -> None:
     model = i2i.load(run)
     targets = crops(Path(data) / "val")
     masks = torch.cat([model.hole(number) for number in range(len(targets))])
+    ways = {"mean": model.blank(targets, masks), "Telea": telea(targets, masks)}
     with evaluating(model):
-        filled = model.translate({"source": targets, "mask": masks}, i2i.Request())
-    ways = {"mean": model.blank(targets, masks), "Telea": telea(targets, masks), "i2i": filled}
+        for name, blend in (("i2i", "none"), ("i2i, blended", "poisson")):
+            ways[name] = model.translate({"source": targets, "mask": masks}, type(model).Request(blend=blend))
     errors = {name: error(made, targets, masks) for name, made in ways.items()}
     say(f"{len(targets)} crops of {SIDE} pixels, a box of 16 to 32 hidden in each; error inside, in per cent")
     for name, value in errors.items():
-        say(f"{name:6s} {value:6.2f}   {value / errors['mean']:.3f} of the mean's")
+        say(f"{name:12s} {value:6.2f}   {value / errors['mean']:.3f} of the mean's")
     shown = range(0, len(targets), len(targets) // 12)
     rows = [{name: made[n] for name, made in ways.items()} | {"original": targets[n]} for n in shown]
     sheet(rows).save(run / "quality.png")
