@@ -26,6 +26,36 @@ def read(files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) ->
     """
     if domains:
         raise ValueError("completion fills holes in pictures of one kind; leave --domains out")
+    parts, mmagic = _sorted(files)
+    if "completion network" not in parts:
+        raise ValueError("these files hold no completion network; give model_cn of the reference, or mmagic's file")
+    weights = renamed(parts["completion network"], completion_names(mmagic), "completion")
+    stem, head = weights["completion.layers.0.conv.weight"], weights["completion.head.weight"]
+    channels, width = head.shape[0], stem.shape[0]
+    if stem.shape[1] != channels + 1:
+        raise ValueError(
+            f"this completion network takes {stem.shape[1]} channels and makes {channels}; one mask more fits"
+        )
+    found = [f"A completion network of width {width}, {'mmagic' if mmagic else 'the PyTorch reference'}'s layout."]
+    options: dict[str, Any] = {"generator_width": width}
+    if mmagic:
+        side, usual = 256, {"norm": "before", "value_range": "signed", "local_size": 128}
+    else:
+        side, usual = 160, {"hole_sizes": (48, 96), "local_size": 96}
+    options |= usual
+    if "discriminator" in parts:
+        judge, told, side = _judge(parts["discriminator"], mmagic)
+        weights |= judge
+        options |= told | {"hole_sizes": (told["local_size"] // 2, told["local_size"])}
+        found.append(f"A discriminator of {side} pixels and a window of {told['local_size']}.")
+    value, said = _mean(parts.get("mean pixel"), channels, mmagic)
+    weights |= {"mean.value": value.to(stem.dtype), "mean.pictures": torch.tensor(1)}
+    spec = i2i.DataSpec(channels={"image": channels}, image_size=(side, side))
+    return i2i.Imported(options, spec, weights, (), (*found, *said))
+
+
+def _sorted(files: Mapping[str, Mapping[str, Tensor]]) -> tuple[dict[str, State], bool]:
+    """What the files hold, by kind, and whether they are mmagic's. Raises ValueError."""
     parts: dict[str, State] = {}
     mmagic = False
     for name, state in files.items():
@@ -35,38 +65,24 @@ def read(files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) ->
             if part in parts:
                 raise ValueError(f"two of these files hold a {part}; give those of one training")
             parts[part] = weights
-    if "completion" not in parts:
-        raise ValueError("these files hold no completion network; give model_cn of the reference, or mmagic's file")
-    weights = renamed(parts["completion"], completion_names(mmagic), "completion")
-    stem, head = weights["completion.layers.0.conv.weight"], weights["completion.head.weight"]
-    channels, width = head.shape[0], stem.shape[0]
-    if stem.shape[1] != channels + 1:
-        raise ValueError(
-            f"this completion network takes {stem.shape[1]} channels and makes {channels}; one mask more fits"
-        )
-    found = [f"A completion network of width {width}, {'mmagic' if mmagic else 'the PyTorch reference'}'s layout."]
-    options: dict[str, Any] = {"generator_width": width}
-    options |= {"norm": "before", "value_range": "signed"} if mmagic else {"hole_sizes": (48, 96)}
-    side = 256 if mmagic else 160
-    options["local_size"] = 128 if mmagic else 96
-    if "discriminator" in parts:
-        judge, told, side = _judge(parts["discriminator"], mmagic)
-        weights |= judge
-        options |= told
-        options["hole_sizes"] = (told["local_size"] // 2, told["local_size"])
-        found.append(f"A discriminator of {side} pixels and a window of {told['local_size']}.")
-    mean = parts["mean pixel"]["mpv"].flatten() if "mean pixel" in parts else None
-    if mean is not None and len(mean) != channels:
-        raise ValueError(f"the mean pixel has {len(mean)} channels, the network {channels}; give those of one training")
-    if mean is None and not mmagic:
-        known = channels == len(CELEBA)
-        mean = torch.tensor(CELEBA) if known else torch.full((channels,), 0.5)
-        taken = "that of CelebA is taken, which the published model was trained on" if known else "gray is taken"
-        found.append(f'No file holds the mean pixel: {taken}. A file of {{"mpv": tensor}} beside it gives another.')
-    value = torch.zeros(channels) if mean is None else 2 * mean.to(stem.dtype) - 1  # mmagic fills with the middle
-    weights |= {"mean.value": value.to(stem.dtype), "mean.pictures": torch.tensor(1)}
-    spec = i2i.DataSpec(channels={"image": channels}, image_size=(side, side))
-    return i2i.Imported(options, spec, weights, (), tuple(found))
+    return parts, mmagic
+
+
+def _mean(held: State | None, channels: int, mmagic: bool) -> tuple[Tensor, list[str]]:
+    """The mean pixel (C,) in [-1, 1], and what is to be said of it. Raises ValueError where it does not fit."""
+    if held is not None:
+        value = held["mpv"].flatten()
+        if len(value) != channels:
+            raise ValueError(
+                f"the mean pixel has {len(value)} channels, the network {channels}; give those of one training"
+            )
+        return value * 2 - 1, []
+    if mmagic:
+        return torch.zeros(channels), []  # which it fills holes with
+    known = channels == len(CELEBA)
+    taken = "that of CelebA is taken, which the published model was trained on" if known else "gray is taken"
+    said = f'No file holds the mean pixel: {taken}. A file of {{"mpv": tensor}} beside it gives another.'
+    return (torch.tensor(CELEBA) * 2 - 1 if known else torch.zeros(channels)), [said]
 
 
 def write(model: Completion) -> dict[str, State]:
@@ -147,16 +163,16 @@ def _parts(name: str, state: Mapping[str, Tensor]) -> dict[str, State]:
     if "mpv" in state:
         return {"mean pixel": dict(state)}
     if "conv17.weight" in state:
-        return {"completion": dict(state)}
+        return {"completion network": dict(state)}
     if "linear1.weight" in state:
         return {"discriminator": dict(state)}
     bare = {f"generator.{key}" if key.startswith(_MMAGIC) else key: tensor for key, tensor in state.items()}
-    kinds = {"mmagic completion": "generator.", "mmagic discriminator": "disc."}
+    kinds = {"mmagic completion network": "generator.", "mmagic discriminator": "disc."}
     found = {
         kind: {key.removeprefix(prefix): tensor for key, tensor in bare.items() if key.startswith(prefix)}
         for kind, prefix in kinds.items()
     }
-    if "decoder.dec7.conv.weight" not in found["mmagic completion"]:
+    if "decoder.dec7.conv.weight" not in found["mmagic completion network"]:
         raise ValueError(
             f"{name} is no network of GLCIC; give model_cn (and model_cd) of the PyTorch reference, or mmagic's file"
         )

@@ -571,7 +571,10 @@ def test_a_published_network_alone_has_the_mean_it_was_trained_with():
     [
         (lambda f: {"model_cd": f["model_cd"]}, "these files hold no completion network; give model_cn"),
         (lambda f: {"x.pth": {"a.weight": torch.ones(1)}}, "x.pth is no network of GLCIC"),
-        (lambda f: {"a": f["model_cn"], "b": f["model_cn"]}, "two of these files hold a completion; give those of one"),
+        (
+            lambda f: {"a": f["model_cn"], "b": f["model_cn"]},
+            "two of these files hold a completion network; give those of one",
+        ),
         (lambda f: f | {"mpv": {"mpv": torch.ones(1)}}, "the mean pixel has 1 channels, the network 3"),
         (
             lambda f: {"model_cn": {k: v for k, v in f["model_cn"].items() if k != "conv9.weight"}},
