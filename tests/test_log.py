@@ -1,5 +1,6 @@
 import io
 import json
+import time
 import math
 import threading
 from pathlib import Path
@@ -119,6 +120,7 @@ def test_tensorboard_holds_the_same_numbers_and_drops_what_was_cut(tmp_path):
 
     write(1, 8, 1.0)
     log.cut(tmp_path, 5)
+    time.sleep(1.1)  # TensorBoard reads files in the order of their names, which have seconds in them
     write(6, 7, 2.0, first_step=5)
     board = EventAccumulator(str(tmp_path / "tensorboard"), purge_orphaned_data=True)
     board.Reload()
