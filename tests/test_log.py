@@ -1,8 +1,8 @@
 import io
 import json
-import time
 import math
 import threading
+import time
 from pathlib import Path
 
 import pytest
