@@ -33,6 +33,11 @@ def alphabet_of(vocabulary: Iterable[str]) -> str:
     return ALPHABET + "".join(list(others)[:MAX_LETTERS])
 
 
+def some(vocabulary: Sequence[str]) -> str:
+    """A few words of a vocabulary, the most frequent that are not mere joints, for a message."""
+    return ", ".join([word for word in vocabulary if len(word) > 3][:8] or vocabulary[:8])
+
+
 def notes(text: str, vocabulary: Sequence[str], unknown_are: str, unit: str, longest: int) -> list[str]:
     """Say, in sentences, what of a text does not count as it stands: what is beyond `longest` words or characters, and
     words of no training caption, which are "left out" or "guessed".
@@ -53,8 +58,8 @@ def notes(text: str, vocabulary: Sequence[str], unknown_are: str, unit: str, lon
     named = (", ".join(f'"{word}"' for word in unknown[:SHOWN]) or f'"{plain[:30]}"') + more
     understood = " ".join(word for word in found if word in known)
     if not understood:
-        some = ", ".join(vocabulary[:8])
-        said.append(f"no training caption holds {named}, so what is drawn is arbitrary; some words they hold: {some}")
+        what = f"no training caption holds {named}, so what is drawn is arbitrary"
+        said.append(f"{what}; some words that they hold: {some(vocabulary)}")
     elif unknown_are == "guessed":
         said.append(f'no training caption holds {named}, so that is guessed; understood: "{understood}"')
     else:

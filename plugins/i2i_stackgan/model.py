@@ -63,7 +63,7 @@ class StackGAN(i2i.Model):
         small = size // FACTOR if two else size
         if small > LARGEST:
             raise ValueError(
-                f"stage I draws up to {LARGEST} pixels, and here it would {small}; "
+                f"the first stage draws up to {LARGEST} pixels, and here it would draw {small}; "
                 f"use --image-size {LARGEST * FACTOR if two else 64} or less"
             )
         self.texts = texts.Texts(o, spec, o.text_size, levels)

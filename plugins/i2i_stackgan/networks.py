@@ -27,7 +27,7 @@ def levels_of(size: int, factor: int = 1) -> int:
     if levels < 1 or factor * CODE * 2**levels != size:
         low = factor * CODE * 2 ** max(levels, 1)
         raise ValueError(
-            f"pictures are drawn from {CODE} pixels, doubled again and again, and {size} is not reached so; "
+            f"the pictures are drawn from {CODE} pixels, doubled again and again, and {size} is not reached so; "
             f"use --image-size {low} or {2 * low}"
         )
     return levels

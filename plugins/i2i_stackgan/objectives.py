@@ -46,7 +46,7 @@ def check_batch(count: int) -> int:
     """Return the size of a batch in which pictures have others' sentences beside them. Raises ValueError for 1."""
     if count < 2:
         raise ValueError(
-            "sentences are compared with other pictures of the batch, and there is 1 picture in it; use --batch-size 2 "
+            "the sentences are compared with other pictures of the batch, and it holds 1; use --batch-size 2 "
             "or more for each process"
         )
     return count

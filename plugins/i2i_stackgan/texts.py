@@ -50,6 +50,7 @@ class Texts(nn.Module):
         self.pictures: PictureEncoder | None = None
         self._table: Table | None = None
         self._pretrained: Pretrained | None = None
+        self._told = ""  # the text of the last request
         if options.text_encoder == "minilm" and options.embeddings is None:
             return
         kind = CharacterEncoder if options.text_encoder == "chars" else WordEncoder
@@ -127,14 +128,17 @@ class Texts(nn.Module):
         if embedding is not None:
             return read_vector(embedding, self.size).to(like)
         if text is None:
-            raise ValueError(f'say what shall be drawn: --text "{" ".join(self.vocabulary[:3]) or "a red bird"}"')
+            known = f"; words of the training captions: {captions.some(self.vocabulary)}" * bool(self.vocabulary)
+            raise ValueError(f'say what to draw, as in --text "a red bird"{known}')
         if not held:
             raise ValueError(
                 "this model was imported without its text encoder, so it understands no sentence; give the sentence's "
                 f"embedding, {self.size} numbers in an .npy, with --embedding"
             )
-        for note in self.notes(text):
-            warnings.warn(note, stacklevel=2)
+        if text != self._told:  # once for all pictures of a text
+            self._told = text
+            for note in self.notes(text):
+                warnings.warn(note, stacklevel=2)
         return self._embed([text]).to(like)
 
     def notes(self, text: str) -> list[str]:

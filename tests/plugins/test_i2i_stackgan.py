@@ -94,7 +94,7 @@ def test_sizes_are_doublings_of_four(size):
         ("stackgan", 100, {"stages": 1}, "100 is not reached so; use --image-size 64 or 128"),
         ("stackgan", 250, {}, "250 is not reached so; use --image-size 128 or 256"),
         ("stackgan", 16, {}, "use --image-size 32 or 64"),
-        ("stackgan", 256, {"stages": 1}, "up to 128 pixels, and here it would 256; use --image-size 64 or less"),
+        ("stackgan", 256, {"stages": 1}, "up to 128 pixels, and here it would draw 256; use --image-size 64 or less"),
         ("stackgan-v2", 96, {}, "96 is not reached so; use --image-size 64 or 128"),
         ("gan-cls", 4, {}, "4 is not reached so; use --image-size 8 or 16"),
     ],
@@ -319,7 +319,7 @@ def test_previews_show_captions_beside_pictures():
 def test_a_batch_of_one_is_refused():
     for name in CLASSES:
         model = make(name)
-        with pytest.raises(ValueError, match="there is 1 picture in it; use --batch-size 2 or more"):
+        with pytest.raises(ValueError, match="and it holds 1; use --batch-size 2 or more"):
             train(model, model.phases()[0], SAID[:1])
 
 
