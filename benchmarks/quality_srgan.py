@@ -25,8 +25,6 @@ AIM = "Set5, x4, PSNR of luma at least 0.8 dB above bicubic, trained for at most
 STEPS = 6000
 OPTIONS = {
     "adversarial_share": 0,
-    "generator": "msrresnet",
-    "lr": 4e-4,
     "image_size": 96,
     "resize": 321,  # the short side of these photos: they stay as they are
     "batch_size": 16,

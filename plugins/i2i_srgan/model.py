@@ -1,8 +1,9 @@
 """SRGAN: pictures enlarged by a network that is taught on pixels first, and then against a discriminator.
 
 Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", 2017,
-arXiv:1609.04802. Generator and losses of ESRGAN (Wang et al., 2018, arXiv:1809.00219) are options. Unlike the paper, an
-average of the generator's weights translates, as in the codes that reproduce it, and the rate falls in pre-training.
+arXiv:1609.04802. Generator and losses of ESRGAN (Wang et al., 2018, arXiv:1809.00219) are options. Unlike the paper,
+and as in BasicSR, the generator has no norms and adds to the bilinear enlargement, an average of its weights
+translates, and the rate falls in pre-training; `--generator srresnet` is the paper's network.
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ class SRGAN(i2i.Model):
         trained: dict[str, nn.Module] = {"generator": self.generator}
         if phase.name == "adversarial":
             trained["discriminator"] = self.discriminator
-        lr, betas = self.options.lr, self.options.betas
-        return {name: torch.optim.Adam(net.parameters(), lr, betas) for name, net in trained.items()}
+        o = self.options
+        lr = o.adversarial_lr if phase.name == "adversarial" else o.lr
+        return {name: torch.optim.Adam(net.parameters(), lr, o.betas) for name, net in trained.items()}
 
     def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
         o = self.options

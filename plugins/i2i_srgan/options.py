@@ -13,14 +13,15 @@ class Options(i2i.Options):
     """Options of training."""
 
     scale: int = i2i.option(4, help="How many times pictures are enlarged: 2, 3, 4 or 8.", min=2, max=8)
-    generator: Literal["srresnet", "msrresnet", "rrdb"] = i2i.option(
-        "srresnet", help="The paper's network; BasicSR's without norms, which is better and faster; or ESRGAN's."
+    generator: Literal["msrresnet", "srresnet", "rrdb"] = i2i.option(
+        "msrresnet", help="BasicSR's SRResNet without norms, which is better and faster; the paper's; or ESRGAN's."
     )
     width: int = i2i.option(64, help="Channels of the generator.", min=1)
     blocks: int | None = i2i.option(None, help="Blocks of the generator; by default 16, of rrdb 23.", min=1)
     growth: int = i2i.option(32, help="Channels that each convolution of rrdb adds.", min=1)
     skip: Literal["none", "bilinear", "bicubic"] | None = i2i.option(
-        None, help="What the network's picture is added to; by default none, of msrresnet the bilinear enlargement."
+        None,
+        help="What the network's picture is added to; by default the bilinear enlargement for msrresnet, else none.",
     )
     ema: float = i2i.option(
         0.999, help="Decay of the average of weights that translates; 0 translates with the last weights.", min=0, max=1
@@ -28,7 +29,8 @@ class Options(i2i.Options):
 
     pretrain_share: int = i2i.option(5, help="Share of the run for the generator alone, on pixels.", min=0)
     adversarial_share: int = i2i.option(1, help="Share of the run against the discriminator; 0 leaves it out.", min=0)
-    lr: float = i2i.option(1e-4, help="Learning rate of all networks.", min=0)
+    lr: float = i2i.option(2e-4, help="Learning rate of pre-training; the paper's is 1e-4.", min=0)
+    adversarial_lr: float = i2i.option(1e-4, help="Learning rate of both networks in the adversarial phase.", min=0)
     betas: tuple[float, float] = i2i.option((0.9, 0.999), help="Adam's decay rates.", min=0, max=1)
     pretrain_decay: Literal["cosine", "none"] = i2i.option(
         "cosine", help="How the rate falls in pre-training: to a hundredth, or not, as in the paper."

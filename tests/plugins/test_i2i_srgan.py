@@ -25,7 +25,7 @@ from i2i.testing import check_model, synthetic_batch
 from i2i.translation import translate_picture
 
 SPEC = i2i.DataSpec(channels={"image": 3}, image_size=(32, 32))
-TINY = {"width": 8, "blocks": 1, "growth": 4, "discriminator_width": 2, "content": "pixels"}
+TINY = {"generator": "srresnet", "width": 8, "blocks": 1, "growth": 4, "discriminator_width": 2, "content": "pixels"}
 
 
 def make(spec=SPEC, **options):

@@ -20,7 +20,7 @@ from i2i.options import build
 from i2i.testing import synthetic_batch
 
 SPEC = i2i.DataSpec(channels={"image": 3}, image_size=(32, 32))
-TINY = {"width": 8, "blocks": 1, "discriminator_width": 2}
+TINY = {"generator": "srresnet", "width": 8, "blocks": 1, "discriminator_width": 2}
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,12 @@ def test_files_that_do_not_fit_are_refused():
 
 def test_what_is_added_elsewhere_cannot_be_exported():
     spec = i2i.DataSpec(channels={"image": 3}, image_size=(32, 32))
-    model = SRGAN(build(SRGAN.Options, {"width": 4, "blocks": 1, "skip": "bicubic", "adversarial_share": 0}), spec)
+    model = SRGAN(
+        build(
+            SRGAN.Options, {"width": 4, "blocks": 1, "skip": "bicubic", "adversarial_share": 0, "generator": "srresnet"}
+        ),
+        spec,
+    )
     with pytest.raises(ValueError, match=r"srresnet adds nothing to what .* adds the bicubic enlargement \(--skip\)"):
         model.export_weights()
 
