@@ -50,7 +50,7 @@ class Texts(nn.Module):
         self.pictures: PictureEncoder | None = None
         self._table: Table | None = None
         self._pretrained: Pretrained | None = None
-        self._told = ""  # the text of the last request
+        self._told = ""  # the text that was last warned of
         if options.text_encoder == "minilm" and options.embeddings is None:
             return
         kind = CharacterEncoder if options.text_encoder == "chars" else WordEncoder
@@ -105,8 +105,19 @@ class Texts(nn.Module):
             made = self._embed(sentences)
             if self.options.embeddings is not None:
                 found, there = self.table.find(sentences)
+                self._tell_missing(sentences, there)
                 made = torch.where(there.to(made.device)[:, None], found.to(made), made)
             return made.to(like)
+
+    def _tell_missing(self, sentences: Sequence[str], there: Tensor) -> None:
+        """Warn, once, of a caption that the file of embeddings lacks."""
+        if not there.all() and not self._told:
+            self._told = sentences[int(there.to(torch.int8).argmin())]
+            warnings.warn(
+                f'{self.options.embeddings} holds no embedding of "{self._told}"; the encoder\'s imitation takes its '
+                "place, and that of others that are not there",
+                stacklevel=3,
+            )
 
     def _embed(self, sentences: Sequence[str]) -> Tensor:
         if self.encoder is not None:
