@@ -175,9 +175,7 @@ def test_models_that_read_no_weights_are_refused(tmp_path: Path) -> None:
     paths = published(tmp_path, "there")
     with pytest.raises(LookupError, match=r'no model "toy-flat" reads published weights; these do: .*two'):
         importing.understand("toy-flat", paths, ())
-    with pytest.raises(
-        LookupError, match=r'no model "tow" reads published weights; did you mean "two"\? These do: '
-    ):
+    with pytest.raises(LookupError, match=r'no model "tow" reads published weights; did you mean "two"\? These do: '):
         importing.understand("tow", paths, ())
     assert "toy" not in importing.importers()
     toy = registry().model("toy")
