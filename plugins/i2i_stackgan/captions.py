@@ -20,10 +20,15 @@ def words(caption: str) -> list[str]:
     return _WORD.findall(caption.lower().replace("\u2019", "'"))
 
 
+def plain(caption: str) -> str:
+    """What a caption says, whatever its case and punctuation: equal for captions that say the same."""
+    return " ".join(words(caption)) or caption.strip()
+
+
 def letters(caption: str, alphabet: Collection[str]) -> str:
     """Return the characters of a caption that are in an alphabet, in lower case; one with an accent may lose it."""
-    plain = " ".join(caption.lower().split())
-    kept = (c if c in alphabet else unicodedata.normalize("NFKD", c)[0] for c in plain)
+    lowered = " ".join(caption.lower().split())
+    kept = (c if c in alphabet else unicodedata.normalize("NFKD", c)[0] for c in lowered)
     return "".join(c for c in kept if c in alphabet)
 
 

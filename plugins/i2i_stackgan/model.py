@@ -66,6 +66,10 @@ class StackGAN(i2i.Model):
                 f"the first stage draws up to {LARGEST} pixels, and here it would draw {small}; "
                 f"use --image-size {LARGEST * FACTOR if two else 64} or less"
             )
+        if two and o.generator_width < FACTOR:
+            raise ValueError(
+                f"stage II cannot narrow {o.generator_width} channels to a quarter; use --generator-width 4 or more"
+            )
         self.texts = texts.Texts(o, spec, o.text_size, levels)
         self.stage1 = initialise(
             FirstGenerator(channels, levels, o.text_size, o.condition_size, o.noise_size, o.generator_width)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import i2i
+from i2i_stackgan.captions import plain
 
 
 def yes(logits: Tensor) -> Tensor:
@@ -33,11 +34,11 @@ def divergence(mu: Tensor, logvar: Tensor) -> Tensor:
 
 def others(captions: Sequence[str]) -> list[int | None]:
     """For each caption of a batch the next one, going round, that says something else; None where all say the same."""
-    count = len(captions)
+    said, count = [plain(caption) for caption in captions], len(captions)
 
     def following(i: int) -> int | None:
         steps = ((i + step) % count for step in range(1, count))
-        return next((j for j in steps if captions[j] != captions[i]), None)
+        return next((j for j in steps if said[j] != said[i]), None)
 
     return [following(i) for i in range(count)]
 
@@ -117,8 +118,9 @@ def ranking(pictures: Tensor, sentences: Tensor, captions: Sequence[str], margin
     """
     with torch.autocast(pictures.device.type, enabled=False):
         scores = F.normalize(_wide(pictures)) @ F.normalize(_wide(sentences)).T  # (N, N), a row a picture
-    numbers = {caption: i for i, caption in enumerate(captions)}
-    which = torch.tensor([numbers[caption] for caption in captions], device=scores.device)
+    said = [plain(caption) for caption in captions]
+    numbers = {words: i for i, words in enumerate(said)}
+    which = torch.tensor([numbers[words] for words in said], device=scores.device)
     rivals = which[:, None] != which[None]
     rivals = (rivals if rivals.any() else ~torch.eye(len(which), dtype=torch.bool, device=which.device)).to(scores)
     own = scores.diagonal()

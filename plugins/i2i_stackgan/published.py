@@ -150,14 +150,15 @@ def _which(state: State) -> str:
 
 def _stage1(name: str, state: State) -> dict[str, Any]:
     conditions, texts = _shape(name, state, "ca_net.fc.weight", 2)
-    channels, last = _shape(name, state, "img.0.weight", 4)[:2]
+    rows, columns = _shape(name, state, "fc.0.weight", 2)
+    levels = _count(state, r"upsample\d+\.1\.weight")
     return {
         "text_size": texts,
         "condition_size": conditions // 2,
-        "noise_size": _shape(name, state, "fc.0.weight", 2)[1] - conditions // 2,
-        "generator_width": 2 * last,
-        "channels": channels,
-        "levels": _count(state, r"upsample\d+\.1\.weight"),
+        "noise_size": columns - conditions // 2,
+        "generator_width": 2 * rows // CODE**2 >> levels,
+        "channels": _shape(name, state, "img.0.weight", 4)[0],
+        "levels": levels,
     }
 
 

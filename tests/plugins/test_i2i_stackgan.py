@@ -95,6 +95,7 @@ def test_sizes_are_doublings_of_four(size):
         ("stackgan", 250, {}, "250 is not reached so; use --image-size 128 or 256"),
         ("stackgan", 16, {}, "use --image-size 32 or 64"),
         ("stackgan", 256, {"stages": 1}, "up to 128 pixels, and here it would draw 256; use --image-size 64 or less"),
+        ("stackgan", 32, {"generator_width": 3}, "cannot narrow 3 channels to a quarter; use --generator-width 4"),
         ("stackgan-v2", 96, {}, "96 is not reached so; use --image-size 64 or 128"),
         ("gan-cls", 4, {}, "4 is not reached so; use --image-size 8 or 16"),
     ],
@@ -154,6 +155,7 @@ def test_the_wrong_sentence_is_another_one():
     assert objectives.others(["a", "a", "b"]) == [2, 2, 0]
     assert objectives.others(["a", "a"]) == [None, None]
     assert objectives.others(["a"]) == [None]
+    assert objectives.others(["A dog.", "a dog", "a cat"]) == [2, 2, 0], "dots and capitals make no other sentence"
 
 
 @pytest.mark.parametrize("second", [False, True])
@@ -416,3 +418,30 @@ def test_colours_are_drawn_as_they_are_asked_for(tmp_path):
         (picture,) = model.sample_images(text=f"a large {colour} {shape} on a black background", seed=number)
         hits += shapes.colour_of(np.asarray(picture)) == colour
     assert hits >= 0.6 * 64, f"{hits} of 64; by chance it would be 16"
+
+
+def test_the_command_draws_what_it_is_told(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from i2i import bundle
+    from i2i.cli import make_app
+
+    monkeypatch.chdir(tmp_path)
+    model = make("stackgan")
+    bundle.write(tmp_path / "drawer", model, bundle.describe("stackgan", model))
+
+    def run(*arguments):
+        return CliRunner().invoke(make_app(), ["sample", "drawer", *arguments])
+
+    result = run("--text", "a red dog", "-n", "3", "--seed", "5", "--out", "drawn")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        *(f"seed-00000{seed}.png" for seed in (5, 6, 7)),
+        "sheet.png",
+    ]
+    with Image.open(tmp_path / "drawn" / "seed-000006.png") as opened:
+        drawn = np.asarray(opened)
+    (again,) = model.eval().sample_images(text="a red dog", seed=6)
+    assert (drawn == np.asarray(again)).all()
+    assert "the text is empty" in str(run("--text", " ").exception)
+    assert "What the picture shall show" in run("--help").output

@@ -217,12 +217,14 @@ def test_embeddings_that_cannot_be_read(tmp_path):
         return tmp_path / name
 
     ones = np.ones((2, 3), np.float32)
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 and no more")
     (tmp_path / "code.npy").write_bytes(pickle.dumps({"a": 1}))
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     np.save(tmp_path / "alone.npy", ones)
     for path, words_ in (
         (tmp_path / "none.npz", "there is no file .*none.npz"),
         (tmp_path / "code.npy", "code.npy holds no plain arrays"),
+        (tmp_path / "torn.npz", "torn.npz holds no plain arrays"),
         (tmp_path / "objects.npy", "objects.npy holds no plain arrays"),
         (tmp_path / "alone.npy", "put alone.txt, a sentence a line, beside it"),
         (written("few.npz", embeddings=ones, captions=np.array(["x"])), "holds 2 embeddings for 1 sentences"),
