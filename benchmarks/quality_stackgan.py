@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quality import How, Say
 
 AIM = "colours of at least 80 % of held-back sentences right, trained for at most 10 minutes on two idle cores"
-STEPS = 4000
+STEPS = 3000
 OPTIONS = {
     "stages": 1,
     "image_size": 64,
