@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quality import How, Say
 
 AIM = "error inside holes of 16-32 pixels at most 0.7 of the mean's, trained for at most 20 minutes on two idle cores"
-STEPS = 5000
+STEPS = 6000
 SIDE, SHORT = 64, 128  # of crops, and of the photos that they are cut of
 CROPS = 16  # of each photo
 OPTIONS = {
@@ -31,6 +31,7 @@ OPTIONS = {
     "hole_sizes": (16, 32),
     "batch_size": 16,
     "optimizer": "adam",
+    "decay_start": 0.5,
     "pixel_loss": "l1",
     "composite": True,
     "generator_width": 32,

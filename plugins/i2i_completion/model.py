@@ -53,12 +53,13 @@ class Completion(Filling):
     def phases(self) -> list[i2i.Phase]:
         o = self.options
         self.holes.prepare()  # phases are asked for before anything is written: a wrong folder shows early
+        lr = i2i.linear_decay(o.decay_start)
         if not o.gan_weight:
-            return [i2i.Phase("completion")]
+            return [i2i.Phase("completion", lr=lr)]
         return [
-            i2i.Phase("completion", o.completion_share),
-            i2i.Phase("discriminator", o.discriminator_share),
-            i2i.Phase("joint", o.joint_share),
+            i2i.Phase("completion", o.completion_share, lr),
+            i2i.Phase("discriminator", o.discriminator_share, lr),
+            i2i.Phase("joint", o.joint_share, lr),
         ]
 
     def optimizers(self, phase: i2i.Phase) -> dict[str, torch.optim.Optimizer]:

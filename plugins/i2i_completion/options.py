@@ -19,6 +19,12 @@ class Options(i2i.Options):
     lr: float | None = i2i.option(
         None, help="Learning rate of both networks; by default 1 for adadelta and 0.0004 for adam.", min=0
     )
+    decay_start: float = i2i.option(
+        1.0,
+        help="Share of each phase after which the rate falls to 0; 1 keeps it, as the reference does.",
+        min=0,
+        max=1,
+    )
     gan_weight: float = i2i.option(
         4e-4, help="Weight of the adversarial loss; 0 trains the completion network alone, in one phase.", min=0
     )

@@ -197,6 +197,8 @@ def test_phases_are_the_references_by_default():
     adam = make(optimizer="adam").optimizers(model.phases()[0])["completion"]
     assert (type(adam), adam.param_groups[0]["lr"]) == (torch.optim.Adam, 4e-4)
     assert [phase.name for phase in make(gan_weight=0.0).phases()] == ["completion"]
+    assert {phase.lr(fraction) for phase in model.phases() for fraction in (0.0, 0.5, 0.999)} == {1.0}
+    assert [phase.lr(0.75) for phase in make(decay_start=0.5).phases()] == [0.5] * 3
 
 
 @pytest.mark.parametrize(
