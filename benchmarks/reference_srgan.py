@@ -1,7 +1,7 @@
 """SRGAN as a plain script would have it, in float32: what i2i's step is timed against.
 
 Ledig et al., 2017, arXiv:1609.04802, in its second phase: SRResNet of 16 blocks against the discriminator, the content
-loss of VGG-19 after the ReLU of conv5_4, the paper's weights of losses and Adam (1e-4, 0.9, 0.999), the generator's
+loss of VGG-19 after the ReLU of conv5_4, pixels beside it, Adam (1e-4, 0.9, 0.999), the generator's
 update before the discriminator's, and a moving average of the generator, as the codes that reproduce it have it. It
 imports nothing of i2i. The weights are named as in SRGAN-PyTorch and torchvision, so they can be handed over.
 """
@@ -127,9 +127,10 @@ class SRGAN:
         for parameter in self.D.parameters():
             parameter.requires_grad = False
         self.optimizer_G.zero_grad()
+        pixel = F.mse_loss(sr, gt)
         content = 0.006 * self.content(sr, gt)
         adversarial = 0.001 * self.bce(self.D(sr), real_label)
-        (content + adversarial).backward()
+        (pixel + content + adversarial).backward()
         self.optimizer_G.step()
 
         # Discriminator.
@@ -147,4 +148,5 @@ class SRGAN:
         for average, weight in zip(self.ema.parameters(), self.G.parameters(), strict=True):
             average.lerp_(weight.detach(), 1 - decay)
         self.steps += 1
-        return {"content": content.detach(), "adversarial": adversarial.detach(), "D": (D_real + D_fake).detach()}
+        losses = {"pixel": pixel, "content": content, "adversarial": adversarial, "D": D_real + D_fake}
+        return {name: loss.detach() for name, loss in losses.items()}

@@ -54,7 +54,12 @@ ROW = Row(
     batch=batch,
     optimize=optimize,
     model=model,
-    terms={"content": "generator/content", "adversarial": "generator/gan", "D": "discriminator/gan"},
+    terms={
+        "pixel": "generator/pixels",
+        "content": "generator/content",
+        "adversarial": "generator/gan",
+        "D": "discriminator/gan",
+    },
     run=run,
     fitted=lambda size: {"side": size[0]},
     size=(96, 96),

@@ -51,7 +51,11 @@ class Options(i2i.Options):
     content_layer: str | None = i2i.option(
         None, help="Which of its layers; by default relu5_4, of vgg16 relu5_3. conv5_4, before the ReLU, is ESRGAN's."
     )
-    pixel_weight: float = i2i.option(0.0, help="Weight of pixels beside features in the adversarial phase.", min=0)
+    pixel_weight: float = i2i.option(
+        1.0,
+        help="Weight of pixels beside features in the adversarial phase: they hold colours; the paper's is 0.",
+        min=0,
+    )
     gan: Literal["vanilla", "relativistic"] = i2i.option("vanilla", help="Adversarial loss; relativistic is ESRGAN's.")
     gan_weight: float = i2i.option(1e-3, help="Weight of the adversarial loss.", min=0)
     discriminator_width: int = i2i.option(64, help="Channels of the discriminator's first layer.", min=1)

@@ -257,7 +257,7 @@ def test_the_generator_keeps_what_its_optimizer_knows_into_the_adversarial_phase
         ({"generator": "rrdb"}, {"generator/pixels", "generator/gan", "discriminator/gan"}),
         ({"generator": "msrresnet", "scale": 8}, {"generator/pixels", "generator/gan", "discriminator/gan"}),
         ({"degradation": "blur", "scale": 2}, {"generator/pixels", "generator/gan", "discriminator/gan"}),
-        ({"content": "features", "content_weight": 0.0}, {"generator/gan", "discriminator/gan"}),
+        ({"content": "features", "content_weight": 0.0, "pixel_weight": 0.0}, {"generator/gan", "discriminator/gan"}),
     ],
 )
 def test_options_train(options, terms):
