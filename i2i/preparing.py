@@ -136,7 +136,7 @@ def _open(
     """Open the data and make the Run of it, without a folder yet."""
     dataset = open_datasets(roots, card.kinds, "train", settings, data_options)
     held_back = open_datasets(roots, (dataset.kind,), "test", settings, data_options)
-    size, spec = (settings.image_size, settings.image_size), dataset.spec()
+    size, spec = settings.size, dataset.spec()
     parts = tuple(dataclasses.replace(part, image_size=size) for part in spec.parts)
     return Run(
         folder=Path(),

@@ -48,7 +48,7 @@ def plan(phases: Sequence[Phase], settings: Settings, steps: int, extra: int = 0
             raise ValueError(f'{steps} steps leave none for the phase "{phase.name}"; use --steps {enough}')
         own += extra if last else 0
         batch_size = phase.batch_size or settings.batch_size
-        size = phase.image_size or round(settings.image_size * phase.image_scale)
+        size = phase.image_size or tuple(round(side * phase.image_scale) for side in settings.size)
         height, width = (size, size) if isinstance(size, int) else size
         stretches.append(Stretch(phase, first, own, extra if last else 0, batch_size, samples, (height, width)))
         first += own
@@ -58,12 +58,17 @@ def plan(phases: Sequence[Phase], settings: Settings, steps: int, extra: int = 0
 
 def check_sizes(model: Model, stretches: Sequence[Stretch]) -> None:
     """Refuse to train at a size that the model would refuse or change. Raises ValueError with the nearest sizes."""
-    multiple, smallest = model.size_multiple, model.min_size
     for stretch in stretches:
-        for side in stretch.image_size:
+        # A phase at a share of the run's size asks for a multiple of the run's that is larger by as much.
+        scale = 1.0 if stretch.phase.image_size else stretch.phase.image_scale
+        multiple, smallest = (round(size / scale) for size in (model.size_multiple, model.min_size))
+        height, width = (round(side / scale) for side in stretch.image_size)
+        for name, side in (("size", height), *([("width", width)] if width != height else [])):
             if side % multiple:
                 low, high = side // multiple * multiple, -(-side // multiple) * multiple
                 near = f"{low} or {high}" if low >= max(smallest, 1) else f"{high}"
-                raise ValueError(f"image size {side} is not a multiple of {multiple}; use --image-size {near}")
+                raise ValueError(f"image {name} {side} is not a multiple of {multiple}; use --image-{name} {near}")
             if side < smallest:
-                raise ValueError(f"image size {side} is too small for this model; use --image-size {smallest} or more")
+                raise ValueError(
+                    f"image {name} {side} is too small for this model; use --image-{name} {smallest} or more"
+                )

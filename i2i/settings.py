@@ -18,11 +18,14 @@ class Settings(Options):
     epochs: int = option(100, help="Passes over the data, when --steps is not given.", min=1)
     batch_size: int = option(1, help="Pictures a step, over all devices.", min=1)
     image_size: int = option(256, help="Side in pixels of what the networks see.", min=1)
+    image_width: int | None = option(
+        None, help="Width of what the networks see where that is no square; --image-size is then the height.", min=1
+    )
     resize: int | None = option(
         None, help="Short side in pixels that pictures are resized to before cropping; by default the model's choice."
     )
     crop: Literal["random", "center", "none"] = option(
-        "random", help="How pictures are cut to --image-size; none squeezes the whole picture to a square."
+        "random", help="How pictures are cut to --image-size; none squeezes the whole picture into it."
     )
     flip: bool = option(True, help="Mirror half of the training pictures; off for text or organs.")
     flip_vertical: bool = option(False, help="Turn half of the training pictures upside down; for views from above.")
@@ -66,6 +69,11 @@ class Settings(Options):
                 f"--resize {self.resize} is smaller than --image-size {self.image_size}; "
                 f"use --resize {self.image_size} or more"
             )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels of what the networks see."""
+        return self.image_size, self.image_width or self.image_size
 
     @property
     def domain_names(self) -> tuple[str, ...]:

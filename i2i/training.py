@@ -173,7 +173,7 @@ def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | Non
     for note in run.describe_data():
         log.say(note)
     log.say(
-        f"{run.steps:,} steps of {settings.batch_size} at {settings.image_size} px{ranks}, "
+        f"{run.steps:,} steps of {settings.batch_size} at {_pixels(settings.size)}{ranks}, "
         f"{run.steps / run.steps_per_epoch():.1f} passes over the data"
     )
     if state is None and settings.init is not None:
@@ -223,3 +223,8 @@ def _advice(run: Run, engine: Engine) -> str:
     if engine.precision in ("bf16", "fp16"):
         return " --precision fp32"
     return ", or start again with a lower learning rate" + " (--lr)." * hasattr(run.options, "lr")
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    """A size (H, W) in words: one side of a square, else width and height as pictures' sizes are told."""
+    return f"{size[0]} px" if size[0] == size[1] else f"{size[1]}x{size[0]} px"

@@ -35,6 +35,8 @@ def test_sizes_and_added_steps_of_a_phase() -> None:
     phases = [Phase("coarse", 1, image_scale=0.5, batch_size=8), Phase("fine", 1, image_size=(32, 64))]
     coarse, fine = plan(phases, Settings(image_size=128, batch_size=2), 10, extra=4)
     assert (coarse.image_size, coarse.batch_size, coarse.extra) == ((64, 64), 8, 0)
+    wide, _ = plan(phases, Settings(image_size=128, image_width=256), 10)
+    assert wide.image_size == (64, 128)
     assert (fine.image_size, fine.batch_size, fine.steps, fine.extra) == ((32, 64), 2, 9, 4)
     assert fine.first_sample == 40
 
@@ -52,6 +54,12 @@ def test_sizes_that_a_model_would_change_are_refused() -> None:
         with pytest.raises(ValueError, match=rf"image size {size} is .*; use --image-size {said}$"):
             check_sizes(Model(), plan([Phase("train")], Settings(image_size=size), 3))  # type: ignore[arg-type]
     check_sizes(Model(), plan([Phase("train")], Settings(image_size=8), 3))  # type: ignore[arg-type]
+    for phase, settings, said in (
+        (Phase("train"), Settings(image_size=8, image_width=18), "image width 18 .* --image-width 16 or 20"),
+        (Phase("half", image_scale=0.5), Settings(image_size=12), "image size 12 .* of 8; use --image-size 16"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            check_sizes(Model(), plan([phase], settings, 3))  # type: ignore[arg-type]
 
 
 def test_a_place_that_takes_no_runs_is_named(tmp_path: Path) -> None:

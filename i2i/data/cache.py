@@ -37,18 +37,18 @@ class Pictures:
         self,
         root: Path,
         infos: dict[str, Info],
-        short: int | None,
+        covered: tuple[int, int] | None,
         squeeze: tuple[int, int] | None,
         cached: bool = True,
         wanted: Iterable[str] | None = None,
     ) -> None:
-        """Keep pictures with this short side, or squeezed to (H, W), or as they are when both are None.
+        """Keep pictures so that they just cover (H, W), or squeezed to it, or as they are when both are None.
 
         `wanted` are those that will be read, by default all: room is made for them.
         """
         self.root = root
         self.infos = infos
-        self.short = short
+        self.covered = covered
         self.squeeze = squeeze
         self.folder: Path | None = None
         self.note = ""
@@ -87,7 +87,7 @@ class Pictures:
         height, width = pixels.shape[:2]
         if self.squeeze is not None:
             return sizes.resize(pixels, self.squeeze, nearest)
-        return sizes.resize(pixels, sizes.fit(height, width, self.short), nearest) if self.short else pixels
+        return sizes.resize(pixels, sizes.cover(height, width, self.covered), nearest) if self.covered else pixels
 
     def _keep(self, kept: Path, pixels: np.ndarray) -> None:
         beside = kept.with_suffix(f".{os.getpid()}.tmp")
@@ -105,7 +105,7 @@ class Pictures:
 
     def _open(self, wanted: Iterable[str]) -> None:
         """Find where this set is kept, or say why it cannot be; nothing is made or removed before it is needed."""
-        if self.short is None and self.squeeze is None:
+        if self.covered is None and self.squeeze is None:
             return
         folder = places.cache() / "decoded" / self._key()
         self.needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
@@ -147,13 +147,13 @@ class Pictures:
 
     def _key(self) -> str:
         contents = sorted(info.sha256 for info in self.infos.values())
-        settings: list[Any] = [_VERSION, self.short, self.squeeze]
+        settings: list[Any] = [_VERSION, self.covered, self.squeeze]
         return hashlib.sha256(repr([settings, contents]).encode()).hexdigest()[:32]
 
     def _size(self, info: Info) -> int:
         if info.problem:
             return 0
-        height, width = self.squeeze or sizes.fit(info.height, info.width, self.short or 1)
+        height, width = self.squeeze or sizes.cover(info.height, info.width, self.covered or (1, 1))
         return height * width * info.channels * info.depth // 8 + 128
 
 

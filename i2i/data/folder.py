@@ -37,6 +37,7 @@ class Folder(Dataset):
         domains: str | None = option(None, help="The domains to use, separated by a comma.")
         strict: bool = option(False, help="Stop at unreadable or stray files instead of skipping them.")
         image_size: int | None = option(None, help="Side in pixels of what the networks see; none keeps files' sizes.")
+        image_width: int | None = option(None, help="Width of what the networks see, where that is no square.")
         resize: int | None = option(None, help="Short side in pixels that pictures are kept with.")
         crop: Literal["random", "center", "none"] = option("random", help="How pictures are cut to --image-size.")
         cache: bool = option(True, help="Keep decoded pictures on disk, so that each is decoded only once.")
@@ -88,10 +89,12 @@ class Folder(Dataset):
         size, crop = self.options.image_size, self.options.crop
         if size is None:
             return Pictures(self.root, infos, None, None, cached=False)
-        squeeze = (size, size) if crop == "none" else None
-        short = None if squeeze else sizes.short_side(self.options.resize, size, crop)
+        wide, resize = self.options.image_width or size, self.options.resize
+        squeeze = (size, wide) if crop == "none" else None
+        short = sizes.short_side(resize, size, crop)
+        covered = None if squeeze else (short, round(short * wide / size))
         mine = {name for item in self.shown() for name in item.files.values()}
-        return Pictures(self.root, infos, short, squeeze, self.options.cache, mine)
+        return Pictures(self.root, infos, covered, squeeze, self.options.cache, mine)
 
     def __len__(self) -> int:
         """Samples in an epoch."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def short_side(resize: int | None, image_size: int, crop: str) -> int:
-    """The short side that pictures get before they are cropped.
+    """The short side that pictures get before they are cropped to squares.
 
     By default, where crops are random, 286 for an image size of 256 and in proportion for others, as CycleGAN has it.
     """
@@ -18,10 +18,11 @@ def short_side(resize: int | None, image_size: int, crop: str) -> int:
     return round(image_size * 286 / 256) if crop == "random" else image_size
 
 
-def fit(height: int, width: int, short: int) -> tuple[int, int]:
-    """The size at which the short side is `short`, keeping the aspect."""
-    side = min(height, width)
-    return max(1, round(height * short / side)), max(1, round(width * short / side))
+def cover(height: int, width: int, size: tuple[int, int]) -> tuple[int, int]:
+    """The smallest size that keeps the aspect and out of which `size` (height, width) can be cut."""
+    if height * size[1] <= width * size[0]:  # the height decides
+        return size[0], max(size[1], round(width * size[0] / height))
+    return max(size[0], round(height * size[1] / width)), size[1]
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int], nearest: bool = False) -> np.ndarray:

@@ -28,9 +28,10 @@ def train_transform(
     """
     height, width = _pair(image_size)
     kept = sizes.short_side(settings.resize, settings.image_size, settings.crop)
+    resized = (max(side, round(kept * side / settings.image_size)) for side in (height, width))
     return JointTransform(
         size=(height, width),
-        short=max(height, width, round(kept * min(height, width) / settings.image_size)),
+        resized=(next(resized), next(resized)),
         value_range=value_range,
         crop=settings.crop,
         flip=settings.flip,
@@ -46,7 +47,7 @@ def eval_transform(
     """The transform of previews and evaluation: resize and cut the middle out, or squeeze; nothing random."""
     height, width = _pair(image_size)
     crop = "none" if settings.crop == "none" else "center"
-    return JointTransform(size=(height, width), short=max(height, width), value_range=value_range, crop=crop)
+    return JointTransform(size=(height, width), resized=(height, width), value_range=value_range, crop=crop)
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -62,7 +63,7 @@ class JointTransform:
     """
 
     size: tuple[int, int]  # (H, W) of the result
-    short: int  # short side before cutting
+    resized: tuple[int, int]  # (H, W) that pictures cover before cutting, keeping their aspect
     value_range: tuple[float, float]
     crop: str = "random"
     flip: bool = False
@@ -90,10 +91,7 @@ class JointTransform:
     def _resize(self, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Bring all pictures to one size, from which the result can be cut."""
         height, width = next(iter(images.values())).shape[:2]
-        size = self.size
-        if self.crop != "none":
-            fitted = sizes.fit(height, width, self.short)
-            size = (max(fitted[0], size[0]), max(fitted[1], size[1]))
+        size = self.size if self.crop == "none" else sizes.cover(height, width, self.resized)
         return {key: sizes.resize(pixels, size, nearest=key in MAPS) for key, pixels in images.items()}
 
     def _geometry(self) -> list[Any]:

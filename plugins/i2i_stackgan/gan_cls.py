@@ -124,7 +124,7 @@ class GANCLS(i2i.Model):
     def __init__(self, options: Options, spec: i2i.DataSpec) -> None:
         options = dataclasses.replace(options, text_size=texts.text_size(options))
         super().__init__(options, spec)
-        o, channels, levels = self.options, spec.channels["image"], levels_of(spec.image_size[0])
+        o, channels, levels = self.options, spec.channels["image"], levels_of(spec.image_size)
         self.texts = texts.Texts(o, spec, o.text_size, levels)
         self.generator = initialise(
             Generator(channels, levels, o.text_size, o.projection_size, o.noise_size, o.generator_width)

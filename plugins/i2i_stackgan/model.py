@@ -59,7 +59,7 @@ class StackGAN(i2i.Model):
         super().__init__(options, spec)
         o, size, channels = self.options, spec.image_size[0], spec.channels["image"]
         two = o.stages == 2
-        levels = levels_of(size, FACTOR if two else 1)
+        levels = levels_of(spec.image_size, FACTOR if two else 1)
         small = size // FACTOR if two else size
         if small > LARGEST:
             raise ValueError(

@@ -18,11 +18,14 @@ LEVELS = 4  # of a discriminator that widen it; further ones are narrowed again
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def levels_of(size: int, factor: int = 1) -> int:
-    """How often 4 pixels are doubled to a `factor`-th of the run's `size`.
+def levels_of(image_size: tuple[int, int], factor: int = 1) -> int:
+    """How often 4 pixels are doubled to a `factor`-th of the run's `image_size` (H, W).
 
-    Raises ValueError where that side is none of those, with sizes that lead to one.
+    Raises ValueError where that side is none of those, with sizes that lead to one, or where it is no square.
     """
+    size, width = image_size
+    if width != size:
+        raise ValueError(f"this model draws squares, and the size is {width}x{size}; leave --image-width out")
     levels = (size // factor // CODE).bit_length() - 1
     if levels < 1 or factor * CODE * 2**levels != size:
         low = factor * CODE * 2 ** max(levels, 1)

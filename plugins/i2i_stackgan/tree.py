@@ -61,7 +61,7 @@ class StackGANTree(i2i.Model):
         options = dataclasses.replace(options, text_size=texts.text_size(options))
         super().__init__(options, spec)
         o, channels, factor = self.options, spec.channels["image"], 2 ** (options.branches - 1)
-        levels = levels_of(spec.image_size[0], factor)
+        levels = levels_of(spec.image_size, factor)
         self.texts = texts.Texts(o, spec, o.text_size, levels)
         self.generator = initialise(
             Tree(

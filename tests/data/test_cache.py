@@ -25,7 +25,7 @@ def root(tmp_path: Path, draw) -> Path:
 
 
 def pictures(root: Path, short: int | None = 10, squeeze: tuple[int, int] | None = None) -> Pictures:
-    return Pictures(root, scan(root).pictures, short, squeeze)
+    return Pictures(root, scan(root).pictures, short and (short, short), squeeze)
 
 
 def kept() -> list[Path]:
@@ -143,7 +143,7 @@ def test_label_maps_are_numbers_and_not_colours(tmp_path: Path) -> None:
 
 def test_room_is_made_for_what_will_be_read(root: Path) -> None:
     infos = scan(root).pictures
-    whole, part = Pictures(root, infos, 10, None), Pictures(root, infos, 11, None, wanted=["one.png"])
+    whole, part = Pictures(root, infos, (10, 10), None), Pictures(root, infos, (11, 11), None, wanted=["one.png"])
     assert whole.needed == 2 * (10 * 20 * 3 + 128) + 10 * 20 * 5 * 2 + 128
     assert part.needed == 11 * 22 * 3 + 128
 

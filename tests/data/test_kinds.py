@@ -256,8 +256,8 @@ def test_one_picture_trains_and_holds_nothing_back(tmp_path: Path, draw) -> None
 
 def test_held_back_pictures_are_resized_once(seasons: Path) -> None:
     train, test = (open_it(seasons, "unpaired", split=split, resize=12) for split in ("train", "test"))
-    assert train.pictures.short == 12  # type: ignore[attr-defined]
-    assert test.pictures.short == 8  # type: ignore[attr-defined]
+    assert train.pictures.covered == (12, 12)  # type: ignore[attr-defined]
+    assert test.pictures.covered == (8, 8)  # type: ignore[attr-defined]
 
 
 def test_the_licence_is_carried(seasons: Path) -> None:

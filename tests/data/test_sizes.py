@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from i2i.data.sizes import fit, resize, short_side
+from i2i.data.sizes import cover, resize, short_side
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -37,10 +37,13 @@ def test_maps_keep_their_values() -> None:
     np.testing.assert_array_equal(doubled[1::2, 1::2], labels)
 
 
-def test_fit_keeps_the_aspect() -> None:
-    assert fit(100, 50, 25) == (50, 25)
-    assert fit(1, 3000, 64) == (64, 192000)
-    assert fit(50, 151, 10) == (10, 30)
+def test_what_just_covers_a_size_keeps_the_aspect() -> None:
+    assert cover(100, 50, (25, 25)) == (50, 25)
+    assert cover(1, 3000, (64, 64)) == (64, 192000)
+    assert cover(50, 151, (10, 10)) == (10, 30)
+    assert cover(1080, 1920, (64, 128)) == (72, 128)  # narrower than 2:1, so the width decides
+    assert cover(500, 1250, (64, 128)) == (64, 160)
+    assert cover(50, 100, (64, 128)) == (64, 128)
 
 
 def test_the_short_side_is_the_references_by_default() -> None:

@@ -23,7 +23,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def make(**changes: object) -> JointTransform:
-    values = {"size": (8, 8), "short": 12, "value_range": (0.0, 255.0)} | changes
+    values = {"size": (8, 8), "resized": (12, 12), "value_range": (0.0, 255.0)} | changes
     return JointTransform(**values)  # type: ignore[arg-type]
 
 
@@ -77,8 +77,8 @@ def test_flips_can_be_off() -> None:
     pixels = ramp(8, 8)
     expected = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32)) / 127.5 - 1
     for seed in range(8):
-        torch.testing.assert_close(make(short=8)(rng(seed), image=pixels)["image"], expected)
-    flipped = [make(short=8, flip=True)(rng(seed), image=pixels)["image"] for seed in range(20)]
+        torch.testing.assert_close(make(resized=(8, 8))(rng(seed), image=pixels)["image"], expected)
+    flipped = [make(resized=(8, 8), flip=True)(rng(seed), image=pixels)["image"] for seed in range(20)]
     mirrored = sum(torch.equal(image, flipped[0].flip(-1)) for image in flipped)
     assert 4 <= mirrored <= 16
 
@@ -93,11 +93,13 @@ def test_small_pictures_are_enlarged_and_long_ones_cut() -> None:
     for size in ((1, 1), (3, 200), (200, 3), (12, 12)):
         for crop in ("random", "center", "none"):
             pixels = np.full((*size, 3), 128, np.uint8)
-            assert make(crop=crop, short=8)(rng(), image=pixels)["image"].shape == (3, 8, 8)
+            assert make(crop=crop, resized=(8, 8))(rng(), image=pixels)["image"].shape == (3, 8, 8)
 
 
 def test_pictures_of_other_sizes_join_the_first() -> None:
-    done = make(short=8)(rng(), source=ramp(24, 24), target=ramp(12, 12, 3), mask=np.eye(6, dtype=np.uint8)[:, :, None])
+    done = make(resized=(8, 8))(
+        rng(), source=ramp(24, 24), target=ramp(12, 12, 3), mask=np.eye(6, dtype=np.uint8)[:, :, None]
+    )
     assert done["source"].shape == (1, 8, 8)
     assert done["target"].shape == (3, 8, 8)
     assert done["mask"].shape == (1, 8, 8)
@@ -106,14 +108,14 @@ def test_pictures_of_other_sizes_join_the_first() -> None:
 
 def test_masks_of_0_and_255_too() -> None:
     mask = np.array([[0, 255], [3, 250]], np.uint8)[:, :, None]
-    done = make(size=(2, 2), short=2)(rng(), mask=mask)["mask"]
+    done = make(size=(2, 2), resized=(2, 2))(rng(), mask=mask)["mask"]
     assert done.tolist() == [[[0, 1], [0, 1]]]
-    assert make(size=(2, 2), short=2)(rng(), mask=mask * 0)["mask"].sum() == 0
+    assert make(size=(2, 2), resized=(2, 2))(rng(), mask=mask * 0)["mask"].sum() == 0
 
 
 def test_values_outside_the_range_are_cut() -> None:
     pixels = np.array([[-5.0, 0.0], [1.0, 9.0]], np.float32)[:, :, None]
-    done = make(size=(2, 2), short=2, value_range=(0.0, 1.0))(rng(), image=pixels)["image"]
+    done = make(size=(2, 2), resized=(2, 2), value_range=(0.0, 1.0))(rng(), image=pixels)["image"]
     assert done.flatten().tolist() == [-1, -1, 1, 1]
 
 
@@ -130,10 +132,26 @@ def test_eval_takes_the_middle_and_nothing_random() -> None:
 def test_settings_reach_the_transform() -> None:
     settings = Settings(image_size=256, flip=False, rotate=True, color_jitter=0.1)
     transform = train_transform(settings, 256, (0.0, 255.0))
-    assert (transform.size, transform.short, transform.flip, transform.rotate) == ((256, 256), 286, False, True)
-    assert train_transform(settings, 64, (0.0, 255.0)).short == 72  # a phase of a growing model
+    assert (transform.size, transform.resized, transform.flip, transform.rotate) == (
+        (256, 256),
+        (286, 286),
+        False,
+        True,
+    )
+    assert train_transform(settings, 64, (0.0, 255.0)).resized == (72, 72)  # a phase of a growing model
     squeezed = train_transform(Settings(image_size=8, crop="none"), 8, (0.0, 255.0))
     assert squeezed(rng(), image=ramp(20, 9))["image"].shape == (1, 8, 8)
+
+
+def test_pictures_need_not_become_squares() -> None:
+    settings = Settings(image_size=8, image_width=16, resize=12)
+    assert train_transform(settings, (8, 16), (0.0, 255.0)).resized == (12, 24)
+    assert train_transform(settings, (4, 8), (0.0, 255.0)).resized == (6, 12)  # a phase at half size
+    transform = eval_transform(settings, (8, 16), (0.0, 255.0))
+    whole = transform(rng(), image=ramp(8, 16))["image"][0]
+    torch.testing.assert_close(whole, torch.from_numpy(ramp(8, 16)[:, :, 0].astype(np.float32)) / 127.5 - 1)
+    middle = transform(rng(), image=ramp(12, 16))["image"][0]  # not enlarged: its width is enough
+    torch.testing.assert_close(middle, torch.from_numpy(ramp(12, 16)[2:10, :, 0].astype(np.float32)) / 127.5 - 1)
 
 
 def test_rotation_needs_squares() -> None:

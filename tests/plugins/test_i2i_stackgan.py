@@ -105,6 +105,14 @@ def test_other_sizes_are_refused(name, size, options, words):
         make(name, size, **options)
 
 
+@pytest.mark.parametrize("name", ["stackgan", "stackgan-v2", "gan-cls"])
+def test_squares_are_asked_for(name):
+    model = make(name, 64)
+    wide = dataclasses.replace(model.spec, image_size=(64, 128))
+    with pytest.raises(ValueError, match="draws squares, and the size is 128x64; leave --image-width out"):
+        type(model)(model.options, wide)
+
+
 def test_phases_have_their_sizes_and_shares():
     model = make("stackgan", 64, stage2_batch_size=2, stage2_share=3.0, encoder_share=0.5, lr_stairs=4)
     encoder, first, second = model.phases()
