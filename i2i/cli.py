@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from i2i import notes
 from i2i.errors import Stopped
 from i2i.plugins import registry
 
@@ -89,7 +90,8 @@ def main(argv: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("I2I_DEBUG"))
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
-        make_app()(args=arguments, prog_name="i2i")
+        with notes.plain():
+            make_app()(args=arguments, prog_name="i2i")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 import tomli_w
 import torch
 
-from i2i import bundle, checkpoint, distributed, environment
+from i2i import bundle, checkpoint, distributed, environment, notes
 from i2i.data.stream import LOST_WORKER, lost_worker
 from i2i.device import Engine, choose_device, choose_precision, compile_networks, configure
 from i2i.errors import DataLost, Stopped
@@ -95,7 +95,8 @@ def start(run: Run, state: checkpoint.State | None = None, place: Path | None = 
         log = _begin(run, model, engine, state, quiet)
     ended = "failed"
     try:
-        ended = fit(run, model, engine, log, state)
+        with notes.kept_in(log):
+            ended = fit(run, model, engine, log, state)
     except NonFinite as error:
         raise Stopped(f"{error}. {_kept(run)}{_advice(run, engine)}") from error
     except FloatingPointError as error:
