@@ -29,20 +29,19 @@ def plain() -> Iterator[None]:
     usual, said = warnings.showwarning, set()
 
     def show(
-        warning: Warning | str,
+        message: Warning | str,
         category: type[Warning],
-        file: str,
-        number: int,
-        to: TextIO | None = None,
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if to is not None or not _is_ours(sys._getframe(1)):
-            usual(warning, category, file, number, to, line)
-        elif (text := str(warning)) not in said:
+        if file is not None or not _is_ours(sys._getframe(1)):
+            usual(message, category, filename, lineno, file, line)
+        elif (text := str(message)) not in said:
             said.add(text)
-            (_print if multiprocessing.parent_process() else _tell)(
-                f"Note: {text}"
-            )  # the log is the run's own process's
+            tell = _print if multiprocessing.parent_process() else _tell  # the log is the run's own process's
+            tell(f"Note: {text}")
 
     warnings.showwarning = show
     try:
