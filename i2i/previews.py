@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 MARGIN, GAP, BLOCK_GAP, LEADING = 16, 12, 32, 4  # pixels
 TEXT_SIZE = 15
+LINE = TEXT_SIZE + 2 * LEADING  # its height
 SMALLEST, LARGEST = 192, 512  # sides of a picture on the sheet are brought between these
 WIDEST = 2400  # of a sheet; more columns make smaller pictures
 NARROWEST = 96  # of a column, for its title
 PAPER, INK = (250, 250, 248), (40, 40, 44)
 
 
-def sheet(rows: Sequence[Mapping[str, Tensor]]) -> PIL.Image.Image:
+def sheet(rows: Sequence[Mapping[str, Tensor]], heading: str = "") -> PIL.Image.Image:
     """Draw a labelled contact sheet, an RGB picture: one row an example, one column an entry of its mapping.
 
     Images are (C, H, W) in [-1, 1], of any size, type and device. One channel is drawn grey; of two the first, of
     four or more the first three are drawn, and the title says so. Titles stand on top of rows that share them; where
-    these change, a block begins, and blocks stand side by side if the sheet were higher than wide otherwise. Raises
-    ValueError when there is nothing to draw.
+    these change, a block begins, and blocks stand side by side if the sheet were higher than wide otherwise. A
+    heading stands above all, in two lines at most. Raises ValueError when there is nothing to draw.
     """
-    from PIL import Image
+    from PIL import Image, ImageDraw, ImageFont
 
     rows = [row for row in rows if row]
     if not rows:
@@ -47,8 +48,14 @@ def sheet(rows: Sequence[Mapping[str, Tensor]]) -> PIL.Image.Image:
         height = max(block.height for block in blocks)
     else:
         width, height = max(block.width for block in blocks), height + GAP * (len(blocks) - 1)
-    page = Image.new("RGB", (width + 2 * MARGIN, height + 2 * MARGIN), PAPER)
-    x = y = MARGIN
+    font = ImageFont.load_default(TEXT_SIZE)
+    lines = wrap(heading, width, font) if heading.strip() else []
+    top = len(lines) * LINE + GAP * bool(lines)
+    page = Image.new("RGB", (width + 2 * MARGIN, top + height + 2 * MARGIN), PAPER)
+    pen = ImageDraw.Draw(page)
+    for i, text in enumerate(lines):
+        pen.text((MARGIN, MARGIN + i * LINE), text, fill=INK, font=font)
+    x, y = MARGIN, MARGIN + top
     for block in blocks:
         page.paste(block, (x, y))
         x, y = (x + block.width + BLOCK_GAP, y) if beside else (x, y + block.height + GAP)
@@ -60,18 +67,17 @@ def _block(titles: Sequence[str], rows: Sequence[Sequence[PIL.Image.Image]]) -> 
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(TEXT_SIZE)
-    line = TEXT_SIZE + 2 * LEADING
     widths = [max([NARROWEST, *(row[i].width for row in rows)]) for i in range(len(titles))]
     heights = [max(picture.height for picture in row) for row in rows]
     texts = [wrap(title, width, font) for title, width in zip(titles, widths, strict=True)]
-    top = max(map(len, texts)) * line
+    top = max(map(len, texts)) * LINE
     size = sum(widths) + GAP * (len(widths) - 1), top + sum(heights) + GAP * (len(rows) - 1)
     block = Image.new("RGB", size, PAPER)
     pen = ImageDraw.Draw(block)
     x = 0
     for column, (lines, width) in enumerate(zip(texts, widths, strict=True)):
         for i, text in enumerate(lines):
-            pen.text((x, top - (len(lines) - i) * line), text, fill=INK, font=font)
+            pen.text((x, top - (len(lines) - i) * LINE), text, fill=INK, font=font)
         y = top
         for row, height in zip(rows, heights, strict=True):
             block.paste(row[column], (x, y))

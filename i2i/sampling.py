@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from i2i import images, previews
+from i2i import encoding, images, previews
 from i2i.model import evaluating
 from i2i.picture import Picture, to_pixels
 from i2i.translation import make_request, to_pillow
@@ -60,17 +60,20 @@ def to_picture(model: Model, image: Tensor) -> Picture:
 def write(model: Model, request: Any, folder: Path, format: str = "") -> list[Path]:
     """Draw pictures into a folder, one file a seed, and a sheet of them; return the files, the sheet last.
 
-    Raises ValueError where a file is there already, OSError where nothing can be written.
+    The folder is made when the first picture is drawn. Raises ValueError where a file is there already, OSError where
+    nothing can be written.
     """
     names = {seed: f"seed-{seed:06}" for seed in range(request.seed, request.seed + request.samples)}
     there = [path for path in folder.glob("*") if path.stem in {*names.values(), "sheet"}]
     if there:
         raise ValueError(f"{there[0]} is there already; give another folder with --out")
-    drawn = draw(model, request)
-    folder.mkdir(parents=True, exist_ok=True)
-    written, row, rows = [], {}, []
-    for seed, image in drawn:
+    written: list[Path] = []
+    row, rows = {}, []
+    for seed, image in draw(model, request):
         picture = to_picture(model, image)
+        if not written:
+            encoding.encode(picture, encoding.format_of(format or picture.format))  # what cannot be makes no folder
+            folder.mkdir(parents=True, exist_ok=True)
         suffix = format.lower().lstrip(".") or {"TIFF": "tif"}.get(picture.format, "png")
         images.write(folder / f"{names[seed]}.{suffix}", picture, format)
         written.append(folder / f"{names[seed]}.{suffix}")
@@ -78,5 +81,12 @@ def write(model: Model, request: Any, folder: Path, format: str = "") -> list[Pa
         if len(row) == PER_ROW or len(written) == request.samples:
             rows.append(row)
             row = {}
-    previews.sheet(rows).save(folder / "sheet.png")
+    previews.sheet(rows, heading(request)).save(folder / "sheet.png")
     return [*written, folder / "sheet.png"]
+
+
+def heading(request: Any) -> str:
+    """What a request asks for in words: a sentence, a class. Options that were not given say nothing."""
+    fields = [field for field in dataclasses.fields(request) if getattr(request, field.name) != field.default]
+    values = [getattr(request, field.name) for field in fields]
+    return ", ".join(str(value) for value in values if isinstance(value, (str, Path)))

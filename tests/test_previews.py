@@ -42,6 +42,21 @@ def test_rows_of_other_titles_make_blocks_side_by_side_unless_the_sheet_is_wide(
     assert over.size == (block.width, 2 * block.height - 2 * MARGIN + GAP)
 
 
+def test_a_heading_stands_above_and_moves_the_rest_down():
+    rows = [{"seed 1": torch.zeros(3, 256, 256), "seed 2": torch.ones(3, 256, 256)}]
+    plain = np.asarray(previews.sheet(rows))
+    for words, lines in (("a red bird", 1), ("a bird of many colours on a branch " * 9, 2), ("one " + "w" * 99, 2)):
+        page = np.asarray(previews.sheet(rows, words))
+        top = lines * previews.LINE + GAP
+        assert page.shape == (plain.shape[0] + top, plain.shape[1], 3)
+        assert (page[MARGIN + top :] == plain[MARGIN:]).all()
+        for i in range(lines):
+            line = page[MARGIN + i * previews.LINE :][: previews.LINE]
+            assert (line[:, MARGIN:-MARGIN] == INK).all(-1).any()
+            assert (line[:, -MARGIN:] == previews.PAPER).all()
+    assert (np.asarray(previews.sheet(rows, "  ")) == plain).all()
+
+
 def test_small_pictures_grow_by_whole_pixels():
     checks = torch.tensor([[[1.0, -1.0], [-1.0, 1.0]]]).repeat(1, 32, 32)  # (1, 64, 64)
     page = np.asarray(previews.sheet([{"a": checks}]))

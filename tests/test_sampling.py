@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import filters
 import numpy as np
 import pytest
 import torch
 
+import i2i
+from i2i import previews
 from i2i.images import read
-from i2i.sampling import draw, write
+from i2i.sampling import draw, heading, write
 
 
 def dots(**spec: object) -> filters.Dots:
@@ -48,6 +52,35 @@ def test_files_are_named_by_seed_and_a_sheet_shows_them(tmp_path):
     deep = write(dots(depth=16, value_range=(0.0, 65535.0)), ask(), tmp_path / "deep")
     assert read(deep[0]).pixels.dtype == np.uint16
     assert write(dots(), ask(), tmp_path / "jpg", "jpg")[0].suffix == ".jpg"
+
+
+def test_an_error_before_the_first_picture_leaves_nothing_behind(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="JPEG"):
+        write(dots(depth=16, value_range=(0.0, 65535.0)), ask(), tmp_path / "deep" / "out", "jpg")
+
+    def failing(self: filters.Dots, inputs: object, request: object) -> torch.Tensor:
+        raise ValueError('say what to draw, as in --text "a red bird"')
+
+    monkeypatch.setattr(filters.Dots, "translate", failing)
+    with pytest.raises(ValueError, match="say what to draw"):
+        write(dots(), ask(), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_sheet_says_what_was_asked_for(tmp_path):
+    @dataclass(frozen=True, kw_only=True)
+    class Asked(filters.Dots.Request):
+        text: str | None = i2i.option(None, help="A sentence.")
+        style: str = i2i.option("plain", help="A manner.")
+
+    assert heading(Asked(samples=4, seed=9, light=0.5)) == ""
+    assert heading(Asked(text="a red bird", style="plain")) == "a red bird"
+    assert heading(Asked(to="cat", text="a red bird", style="bold")) == "cat, a red bird, bold"
+    *_, plain = write(dots(), ask(samples=2), tmp_path / "plain")
+    *_, headed = write(dots(), Asked(samples=2, text="a red bird"), tmp_path / "headed")
+    rows = [{f"seed {seed}": image for seed, image in draw(dots(), ask(samples=2))}]
+    assert (read(headed).pixels == np.asarray(previews.sheet(rows, "a red bird"))).all()
+    assert (read(plain).pixels == np.asarray(previews.sheet(rows))).all()
 
 
 def test_from_python():
