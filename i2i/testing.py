@@ -50,7 +50,8 @@ def synthetic_spec(kind: str, image_size: int = 32, channels: int = 3) -> DataSp
 def synthetic_batch(spec: DataSpec, size: int = 2, seed: int = 0, image_size: tuple[int, int] | None = None) -> Batch:
     """A batch that fits a specification: smooth random pictures (N, C, H, W) in [-1, 1], maps, labels, captions.
 
-    Of a specification with parts the batch is of part `seed % len(parts)`, as in joint training.
+    No two captions are equal. Of a specification with parts the batch is of part `seed % len(parts)`, as in joint
+    training.
     """
     if spec.parts:
         part = seed % len(spec.parts)
@@ -76,7 +77,9 @@ def synthetic_batch(spec: DataSpec, size: int = 2, seed: int = 0, image_size: tu
         drawn = torch.randint(2 if attributes else spec.num_labels, shape, generator=generator)
         batch["label"] = drawn.float() if attributes else drawn
     if spec.vocabulary:
-        batch["caption"] = [" ".join(spec.vocabulary)] * size
+        counts = range(3, 3 + size)  # of words: one more in each, so that no two captions are alike
+        drawn_words = [torch.randint(len(spec.vocabulary), (count,), generator=generator) for count in counts]
+        batch["caption"] = [" ".join(spec.vocabulary[i] for i in numbers.tolist()) for numbers in drawn_words]
     return batch
 
 

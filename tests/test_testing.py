@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -300,6 +301,17 @@ def test_synthetic_batches_fit_their_specification(kind: str) -> None:
         assert torch.equal(batch[key], synthetic_batch(spec, 3, seed=4)[key])
         assert not torch.equal(batch[key], synthetic_batch(spec, 3, seed=5)[key])
     assert ("label" in batch, "caption" in batch) == (kind == "labelled", kind == "captioned")
+
+
+@pytest.mark.parametrize("vocabulary", [("bird",), ("a", "brown", "dog"), tuple(map(str, range(5000)))])
+def test_synthetic_captions_differ_and_are_a_function_of_the_seed(vocabulary: tuple[str, ...]) -> None:
+    spec = dataclasses.replace(synthetic_spec("captioned", 8), vocabulary=vocabulary)
+    said = [synthetic_batch(spec, 9, seed=seed)["caption"] for seed in (4, 4, 5)]
+    for captions in said:
+        assert len(set(captions)) == 9
+        assert {word for caption in captions for word in caption.split(" ")} <= set(vocabulary)
+    assert said[0] == said[1]
+    assert (said[1] == said[2]) == (len(vocabulary) == 1)
 
 
 def test_an_unknown_kind_is_said() -> None:
