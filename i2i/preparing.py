@@ -118,10 +118,12 @@ def prepare(model: str, names: str | Sequence[str], given: Mapping[str, Any], co
 
 def _warnings(run: Run) -> list[str]:
     """What `i2i data check` warns of; kinds from plugins are theirs to check."""
+    derived = run.kind == "paired" and "derive" in run.data_options  # pairs made of photos: those are what is there
+    kind = "images" if derived else run.kind
     notes = []
     for root in run.roots:
         with suppress(ValueError, LookupError):
-            notes += [note for note in check(root, (run.kind,)).warnings if note not in run.dataset.notes]
+            notes += [note for note in check(root, (kind,)).warnings if note not in run.dataset.notes]
     return notes
 
 

@@ -59,6 +59,19 @@ def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pyte
         assert f"of {steps}, beyond the 4 planned, at a constant {factor} times the learning rate" in said
 
 
+def test_photos_that_pairs_are_made_of_are_checked_as_photos(toys: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("train/a", "train/b", "test/c"):
+        path = tmp_path / "photos" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(rng.integers(0, 256, (20, 20, 3), dtype=np.uint8)).save(path)
+    (tmp_path / "photos/test/again.png").write_bytes((tmp_path / "photos/train/a.png").read_bytes())
+    notes = preparing.prepare("toy", str(tmp_path / "photos"), QUICK | {"steps": 1, "derive": "gray"}).dataset.notes
+    assert any("both trained on and held back" in note for note in notes)
+    assert any(note.startswith("2 training pictures") for note in notes)
+    assert not any("partner" in note or "pairs" in note for note in notes)
+
+
 def test_only_models_that_train_jointly_take_several_data_sets(toys, pairs):
     with pytest.raises(ValueError, match="toy trains on one data set, 2 are named: "):
         preparing.prepare("toy", [str(pairs), str(pairs)], QUICK)
