@@ -5,6 +5,7 @@ The global generator is a `Trunk` and a head; the enhancer takes the trunk's map
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -75,16 +76,35 @@ def make_encoder(in_channels: int, channels: int, width: int, downs: int) -> net
 
 
 def check_sizes(
-    size: tuple[int, int], multiple: int, local: bool, discriminator: networks.MultiScaleDiscriminator
+    size: tuple[int, int], halvings: Mapping[str, int], local: bool, discriminator: networks.MultiScaleDiscriminator
 ) -> None:
-    """Refuse pictures (H, W) that a phase could not train on. Raises ValueError with a size that it can."""
-    unit = multiple * (2 if local else 1)  # the first of the local phases sees half
-    smallest = discriminator.scales[0].min_size * 2 ** (len(discriminator.scales) - 1) * (2 if local else 1)
-    for side in size:
-        if side % unit or side < max(2 * unit, smallest):
-            near = max(2, -(-smallest // unit), round(side / unit)) * unit
-            way = ", or --generator global" if local else ""
-            raise ValueError(
-                f"image size {side} does not suit these networks, whose sides are multiples of {unit} and at least "
-                f"{max(2 * unit, -(-smallest // unit) * unit)}; use --image-size {near}{way}, or fewer --downs"
-            )
+    """Refuse pictures (H, W) that a phase could not train on. Raises ValueError with what it can.
+
+    `halvings` are those of the networks, by their flags.
+    """
+    fewest = discriminator.scales[0].min_size * 2 ** (len(discriminator.scales) - 1)
+
+    def fitting(downs: int, local: bool) -> tuple[int, int, list[int]]:
+        """What sides are multiples of, the smallest side, and the nearest to `size`."""
+        unit = 2**downs * (4 if local else 1)  # an enhancer's map has half the side, and the first phase sees half
+        least = max(2 * unit, -(-fewest * (2 if local else 1) // unit) * unit)
+        return unit, least, [max(least, round(side / unit) * unit) for side in size]
+
+    def fits(downs: int, local: bool) -> bool:
+        return fitting(downs, local)[2] == [*size]
+
+    most = max(halvings.values())
+    unit, least, near = fitting(most, local)
+    names = ("size", "width") if size[0] != size[1] else ("size",)
+    wrong = [(name, side, new) for name, side, new in zip(names, size, near, strict=False) if side != new]
+    if not wrong:
+        return
+    ways = [" ".join(f"--image-{name} {new}" for name, _, new in wrong)]
+    ways += ["--generator global"] * (local and fits(most, False))
+    if fewer := next((downs for downs in range(most - 1, 0, -1) if fits(downs, local)), None):
+        ways.append(" ".join(f"{flag} {fewer}" for flag, downs in halvings.items() if downs > fewer))
+    raise ValueError(
+        " and ".join(f"image {name} {side}" for name, side, _ in wrong)
+        + f" {'do' if len(wrong) > 1 else 'does'} not suit these networks, whose sides are multiples of {unit} and at "
+        f"least {least}; use {', or '.join(ways)}"
+    )

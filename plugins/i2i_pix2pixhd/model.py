@@ -69,10 +69,15 @@ class Pix2PixHD(i2i.Model):
         units = [net.size_multiple for net in (self.coarse, self.encoder) if net is not None]
         self.size_multiple = max(units) * (2 if self.enhancer else 1)
         self.min_size = 2 * self.size_multiple  # an instance norm needs more than one pixel at the bottom
-        check_sizes(spec.image_size, self.size_multiple, self.enhancer is not None, self.discriminator)
+        halvings = {"--downs": o.downs} | ({"--encoder-downs": o.encoder_downs} if self.encoder else {})
+        check_sizes(spec.image_size, halvings, self.enhancer is not None, self.discriminator)
 
     def phases(self) -> list[i2i.Phase]:
         o = self.options
+        if o.vgg != "download":
+            # The run asks for its phases before it writes anything: a file that is none stops it here. Nobody who only
+            # translates does, so that the file may be gone then.
+            self._fetch_vgg()
         line = i2i.linear_decay(o.decay_start)
         if self.enhancer is None:
             return [i2i.Phase("global", lr=line)]
@@ -99,7 +104,8 @@ class Pix2PixHD(i2i.Model):
     def _fetch_vgg(self) -> None:
         o = self.options
         if o.vgg_weight and o.vgg != "off" and not self.vgg_had.asked:
-            self.vgg = perception.load(o.vgg, self.spec.channels["target"])
+            side = min(self.spec.image_size) // (2 if self.enhancer else 1)
+            self.vgg = perception.load(o.vgg, self.spec.channels["target"], side)
             self.vgg_had.now = self.vgg is not None
             self.vgg_had.asked = True
         self.vgg = self.vgg if self.vgg_had.agreed() else None

@@ -12,6 +12,7 @@ from i2i import losses, networks
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+SMALLEST = 16  # side of a picture, of which relu5_1 makes one pixel
 
 
 class Had(nn.Module):
@@ -44,22 +45,32 @@ class Had(nn.Module):
         return self.before
 
 
-def load(where: str, channels: int) -> networks.Frozen | None:
+def load(where: str, channels: int, side: int) -> networks.Frozen | None:
     """Get VGG-19's weights from a file, or by "download"; None, with a warning, where they cannot be had.
 
-    Raises ValueError for a file that is not there or holds something else.
+    `side` is that of the smallest picture which it will see, `channels` are theirs. Raises ValueError for a file that
+    is not there or holds something else.
     """
+    unsuited = ""
+    if channels not in (1, 3):
+        unsuited = f"VGG-19 takes gray and colour, and the pictures have {channels} channels"
+    elif side < SMALLEST:
+        unsuited = f"VGG-19 takes pictures of {SMALLEST} pixels and more, and some are of {side}"
     try:
-        if channels not in (1, 3):
-            raise OSError(f"VGG-19 takes gray and colour, and the pictures have {channels} channels")
+        if unsuited:
+            raise OSError(unsuited)
         return networks.VGGFeatures.pretrained(LAYERS, where, imagenet=False)  # the reference shows it [-1, 1]
     except OSError as error:
-        if channels in (1, 3) and where != "download":
-            raise ValueError(f"--vgg {where} cannot be read: {error.strerror or error}; give a file, or off") from None
+        if not unsuited and where != "download":
+            raise ValueError(
+                f"--vgg {where} cannot be read: {error.strerror or error}; put the file there, or start with another, "
+                "or with --vgg off"
+            ) from None
         if os.environ.get("RANK", "0") == "0":
+            way = "" if unsuited else "give the file of weights with --vgg FILE, or "
             print(
-                f"Warning: the perceptual loss is off ({error}). Results will be less sharp; give the file of weights "
-                "with --vgg FILE, or --vgg off to train without.",
+                f"Warning: the perceptual loss is off ({error}). Results will be less sharp; {way}--vgg off to train "
+                "without.",
                 file=sys.stderr,
             )
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 from pathlib import Path
 
 import pytest
@@ -294,17 +295,53 @@ def test_bf16_stays_near_float32():
         assert step == pytest.approx(step32, rel=0.05, abs=0.05)
 
 
-def test_sizes_that_do_not_fit_are_refused_with_one_that_does():
-    message = r"image size 72 does not suit .* multiples of 16 and at least 32; use --image-size 64"
-    with pytest.raises(ValueError, match=message):
-        make(dataclasses.replace(SPEC, image_size=(72, 72)))
-    with pytest.raises(ValueError, match=r"image size 16 .* use --image-size 32, or --generator global"):
-        make(dataclasses.replace(SPEC, image_size=(16, 16)))
-    with pytest.raises(ValueError, match=r"image size 32 .* at least 64; use --image-size 64"):
-        make(dataclasses.replace(SPEC, image_size=(32, 32)), discriminator_layers=3, scales=5)
-    model = make(dataclasses.replace(SPEC, image_size=(32, 32)))
+@pytest.mark.parametrize(
+    ("size", "options", "message"),
+    [
+        (
+            (72, 72),
+            {},
+            "size 72 does not suit .* of 16 and at least 32; use --image-size 64, or --generator global",
+        ),
+        ((72, 72), {}, "or --downs 1$"),
+        ((72, 64), {}, "size 72 does not suit .*; use --image-size 64, or "),
+        ((64, 100), {}, "width 100 does not suit .*; use --image-width 96, or --generator global$"),
+        ((70, 100), {}, "size 70 and image width 100 do not suit .*; use --image-size 64 --image-width 96$"),
+        ((70, 70), {}, "use --image-size 64$"),
+        ((16, 64), {}, "size 16 .*; use --image-size 32, or --generator global, or --downs 1$"),
+        ((50, 50), {"generator": "global"}, "of 4 and at least 8; use --image-size 48, or --downs 1$"),
+        ((32, 32), {"encoder_downs": 3, "features": "label"}, "at least 64; use .* 64, or .*, or --encoder-downs 2$"),
+        (
+            (32, 32),
+            {"discriminator_layers": 3, "scales": 5},
+            "at least 64; use .* 64, or --generator global$",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_with_ways_that_do(size, options, message):
+    with pytest.raises(ValueError, match=f"^image {message}" if message.startswith(("size", "width")) else message):
+        make(dataclasses.replace(SPEC, image_size=size), **options)
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((32, 32), {}),
+        ((64, 96), {}),
+        ((32, 16), {"downs": 1}),
+        ((64, 64), {"discriminator_layers": 3, "scales": 5}),
+        ((8, 12), {"generator": "global"}),
+        ((32, 32), {"generator": "global", "discriminator_layers": 3, "scales": 5}),
+        ((32, 40), {"encoder_downs": 3, "features": "label", "generator": "global"}),
+    ],
+)
+def test_the_smallest_sizes_are_trained_on_in_each_phase(size, options):
+    model = make(dataclasses.replace(SPEC, image_size=size), **options)
     for phase in model.phases():
-        train(model, phase, [batch(size=round(32 * phase.image_scale))])
+        height, width = (round(side * phase.image_scale) for side in size)
+        one = batch(size=max(size))
+        logged = train(model, phase, [{key: value[..., :height, :width] for key, value in one.items()}])
+        assert all(map(math.isfinite, logged[0].values()))
 
 
 def test_data_that_says_nothing_is_refused():
