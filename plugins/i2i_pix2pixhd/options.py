@@ -52,6 +52,12 @@ class Options(i2i.Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.generator == "local" and self.generator_width % 2:
+            near = self.generator_width + 1
+            raise ValueError(
+                f"--generator-width is {self.generator_width}, and the enhancer has half of it; use {near}, or "
+                "--generator global"
+            )
         if self.vgg not in ("download", "off"):  # so that a run goes on from any folder
             object.__setattr__(self, "vgg", os.path.abspath(os.path.expanduser(self.vgg)))
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import i2i
 from i2i import networks
 from i2i_pix2pixhd.generators import Enhancer, Trunk, make_encoder
+from i2i_pix2pixhd.options import Options
 
 if TYPE_CHECKING:
     from i2i_pix2pixhd.model import Pix2PixHD
@@ -26,6 +27,7 @@ def understand(files: Mapping[str, State], domains: tuple[str, ...]) -> i2i.Impo
     states: dict[str, dict[str, Tensor]] = {}
     names: dict[str, str] = {}
     for name, state in files.items():
+        _check(name, state)
         kind = _kind(name, state)
         if kind in states:
             raise ValueError(f"{name} is a second network of one kind; give one *_net_G.pth, *_net_D.pth, *_net_E.pth")
@@ -38,18 +40,32 @@ def understand(files: Mapping[str, State], domains: tuple[str, ...]) -> i2i.Impo
     if "E" in states:
         features = _encoder(names["E"], states["E"], target, options, weights, found)
         told = seen - features
+        if told < 1:
+            raise ValueError(
+                f"{names['E']} and {names['G']} are not of one model: the encoder makes {features} features, and the "
+                f"generator sees {seen} channels in all"
+            )
     if "D" in states:
         told = _discriminator(names["D"], states["D"], options, weights, found) - target
         features = features or max(0, seen - told)
-    if told < 1 or told + features != seen:
-        raise ValueError(
-            f"the files are not of one model: the generator sees {seen} channels, {features} of them features, and the "
-            f"discriminator {told} beside the picture"
-        )
+        if told < 1 or told + features != seen:
+            raise ValueError(
+                f"{', '.join(names.values())} are not of one model: the generator sees {seen} channels, {features} of "
+                f"them features, and the discriminator {told + target}, {target} of them the picture"
+            )
     if features:
         options |= {"features": "instance", "feature_channels": features}
     spec = _spec(told, target, options, domains, found)
     return i2i.Imported(options, spec, weights, spec.domains[1:], tuple(found))
+
+
+def _check(name: str, state: State) -> None:
+    """Refuse what no network has. Raises ValueError."""
+    for key, tensor in state.items():
+        if re.search(r"\d{4}", key):  # nobody counts that far; who did would have us make as many layers
+            raise ValueError(f'{name} holds "{key[:60]}", which no network of pix2pixHD does')
+        if not tensor.numel():
+            raise ValueError(f'{name} is damaged: "{key}" has the shape {tuple(tensor.shape)}, without a number')
 
 
 def _kind(name: str, state: State) -> str:
@@ -78,11 +94,10 @@ def _generator(name: str, state: State) -> tuple[dict[str, Any], dict[str, Tenso
     if local:  # its global part has lost the head: with one it can be recognised
         last += 4
         whole |= {f"model.{last}.weight": torch.empty(3, width, 7, 7), f"model.{last}.bias": torch.empty(3)}
-    seen = _recognised(name, whole, "resnet")
-    a = seen.arguments
-    if a["norm"] != "instance" or a["dropout"] or a["padding"] != "reflect" or a["upsample"] != "transposed":
-        raise ValueError(f"{name} is {seen.words}; pix2pixhd's have instance norm, reflection and no dropout")
+    a = _recognised(name, whole, "resnet").arguments
     options = {"generator_width": width, "downs": a["downs"], "blocks": a["blocks"], "generator": "global"}
+    options |= {"generator": "local"} if local else {}
+    _within(name, options)
     head = {key.rpartition(".")[2]: whole.pop(key) for key in list(whole) if key.startswith(f"model.{last}.")}
     net = _on_meta(Trunk, a["in_channels"], width, a["downs"], a["blocks"])
     weights = _renamed(name, whole, "coarse", net, networks.from_reference)
@@ -92,8 +107,11 @@ def _generator(name: str, state: State) -> tuple[dict[str, Any], dict[str, Tenso
         return options, weights, found, a["in_channels"], len(head["bias"])
 
     blocks = len({key.split(".")[1] for key in local if ".conv_block." in key})
-    target = len(local.get(f"model1_2.{blocks + 4}.bias", ()))
-    options |= {"generator": "local", "enhancer_blocks": blocks}
+    made = f"model1_2.{blocks + 4}.weight"
+    if made not in local or not local[made].dim():
+        raise ValueError(f'{name}: "{made}" is missing, by which an enhancer of {blocks} blocks makes pictures')
+    target = len(local[made])
+    options |= {"enhancer_blocks": blocks}
     net = _on_meta(Enhancer, a["in_channels"], target, width // 2, blocks)
     weights |= _renamed(name, local, "enhancer", net, from_enhancer)
     return options, weights, [*found, f"a local enhancer of {blocks} blocks"], a["in_channels"], target
@@ -105,6 +123,7 @@ def _encoder(
     """Add what an encoder's file says; return how many features it makes."""
     a = _recognised(name, state, "resnet").arguments
     options |= {"encoder_width": a["width"], "encoder_downs": a["downs"]}
+    _within(name, options)
     net = _on_meta(make_encoder, target, a["out_channels"], a["width"], a["downs"])
     weights |= _renamed(name, state, "encoder", net, networks.from_reference)
     found.append(f"a feature encoder of {a['out_channels']} channels, width {a['width']}, {a['downs']} halvings")
@@ -119,6 +138,7 @@ def _discriminator(
     a = seen.arguments
     options |= {"discriminator_width": a["width"], "discriminator_layers": a["layers"], "scales": a["scales"]}
     options |= {} if a["features"] else {"feature_weight": 0.0}
+    _within(name, options)
     net = _on_meta(networks.MultiScaleDiscriminator, **a)
     weights |= _renamed(name, state, "discriminator", net, networks.from_reference)
     found.append(seen.words)
@@ -132,7 +152,18 @@ def _recognised(name: str, state: State, kind: str) -> networks.Recognised:
         raise ValueError(f"{name}: {error}") from None
     if found.kind != kind:
         raise ValueError(f"{name} is {found.words}, which is no network of pix2pixHD")
+    usual = {"norm": "instance", "dropout": 0, "padding": "reflect", "upsample": "transposed", "antialias": False}
+    if any(found.arguments.get(key, value) != value for key, value in usual.items()):
+        raise ValueError(f"{name} is {found.words}; pix2pixHD's have instance norm, reflection and no dropout")
     return found
+
+
+def _within(name: str, values: Mapping[str, Any]) -> None:
+    """Hold what a file was built with against what can be chosen. Raises ValueError."""
+    try:
+        Options(**values)
+    except ValueError as error:
+        raise ValueError(f"{name} is of a network that cannot be chosen here: {error}") from None
 
 
 def _on_meta(make: Callable[..., nn.Module], *arguments: Any, **more: Any) -> nn.Module:
@@ -142,7 +173,10 @@ def _on_meta(make: Callable[..., nn.Module], *arguments: Any, **more: Any) -> nn
 
 def _renamed(name: str, state: State, prefix: str, net: nn.Module, rename: Callable[..., State]) -> dict[str, Tensor]:
     """The weights under this model's names. Raises ValueError for one that is missing or of another shape."""
-    renamed = rename(net, state)
+    try:
+        renamed = rename(net, state)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     for key, own in net.state_dict().items():
         shape = tuple(renamed[key].shape) if key in renamed else "missing"
         if shape != tuple(own.shape):
@@ -164,7 +198,7 @@ def from_enhancer(net: Enhancer, state: State) -> dict[str, Tensor]:
     names, renamed = enhancer_names(net), {}
     for key, tensor in state.items():
         layer, _, leaf = key.rpartition(".")
-        if layer not in names:
+        if layer not in names or leaf not in ("weight", "bias"):
             raise ValueError(f'"{key}" has no place in a local enhancer of {len(net.blocks)} blocks')
         renamed[f"{names[layer]}.{leaf}"] = tensor
     return renamed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -383,34 +384,75 @@ def test_features_are_told_by_the_discriminator_where_the_encoder_is_missing():
     assert (found.options["features"], found.options["feature_channels"], found.spec.num_labels) == ("instance", 3, 6)
 
 
+def refused(message, **given):
+    with warnings.catch_warnings(action="error"), pytest.raises(ValueError, match=message):
+        Pix2PixHD.import_weights({f"{name}.pth": state for name, state in given.items()}, ())
+
+
 def test_files_that_do_not_fit_are_refused():
     files = make().export_weights()
     g, d = files["latest_net_G.pth"], files["latest_net_D.pth"]
-
-    def refused(message, **given):
-        with pytest.raises(ValueError, match=message):
-            Pix2PixHD.import_weights({f"{name}.pth": state for name, state in given.items()}, ())
-
     refused(r"there is no generator in D.pth; give the \*_net_G.pth too", D=d)
     refused("H.pth is a second network of one kind", G=g, H=g)
-    refused("several local enhancers", G=g | {"model2_1.1.weight": torch.zeros(1)})
-    refused("holds no network of pix2pixHD: it begins with fc.weight", G={"fc.weight": torch.zeros(1)})
+    refused("G.pth holds several local enhancers", G=g | {"model2_1.1.weight": torch.zeros(1)})
+    refused("G.pth holds no network of pix2pixHD: it begins with fc.weight", G={"fc.weight": torch.zeros(1)})
     refused(r'^G\.pth: .*"model\.4\.bias" is missing', G={key: t for key, t in g.items() if key != "model.4.bias"})
     refused(
-        r"the generator sees 4 channels, 0 of them features, and the discriminator 5",
+        r"^G.pth, D.pth are not .* sees 4 channels, 0 of them features, and the discriminator 8, 3 of them the picture",
         G=g,
         D=make(dataclasses.replace(SPEC, num_labels=4)).export_weights()["latest_net_D.pth"],
     )
-    batch = networks.to_reference(networks.ResNetGenerator(4, 3, 4, 1, "batch", downs=1))
-    refused("batch norm.*pix2pixhd's have instance norm", G=batch)
-    local = make(generator="local").export_weights()["latest_net_G.pth"]
-    refused(
-        r'"model1_2\.9\.weight" has no place in a local enhancer of 1 blocks',
-        G=local | {"model1_2.9.weight": torch.zeros(1)},
-    )
-    refused("enhancer.up.conv.weight is missing", G={k: t for k, t in local.items() if k != "model1_2.1.weight"})
+    features = networks.to_reference(networks.ResNetGenerator(3, 9, 4, 0, downs=1))
+    refused("^E.pth and G.pth are not of one model: the encoder makes 9 features, and the .* sees 4", G=g, E=features)
+    for kind, seen in (("G", 4), ("E", 3)):
+        batch = networks.to_reference(networks.ResNetGenerator(seen, 3, 4, int(kind == "G"), "batch", downs=1))
+        refused(f"^{kind}.pth is .* batch norm; pix2pixHD's have instance norm", **{"G": g, kind: batch})
+    batch = networks.to_reference(networks.MultiScaleDiscriminator(7, 4, 2, 1, "batch", features=True))
+    refused("^D.pth is a multi-scale .* batch norm; pix2pixHD's have instance norm", G=g, D=batch)
     with pytest.raises(ValueError, match="name what goes in and what comes out"):
         Pix2PixHD.import_weights({"G.pth": g}, ("a",))
+
+
+def test_enhancers_that_do_not_fit_are_refused():
+    local = make(generator="local").export_weights()["latest_net_G.pth"]
+    place = "has no place in a local enhancer of 1 blocks"
+    refused(rf'^G.pth: "model1_2\.9\.weight" {place}', G=local | {"model1_2.9.weight": torch.zeros(1)})
+    refused(rf'^G.pth: "model1_1\.1\.gain" {place}', G=local | {"model1_1.1.gain": torch.zeros(1)})
+    upper = {key: t for key, t in local.items() if not key.startswith("model1_2.1.")}
+    refused("^G.pth: enhancer.up.conv.weight is missing", G=upper)
+    headless = {key: t for key, t in local.items() if not key.startswith("model1_2.5.")}
+    refused(r'^G.pth: "model1_2\.5\.weight" is missing, by which an enhancer of 1 blocks makes pictures', G=headless)
+    refused("^G.pth: enhancer.head.conv.bias is .., and must be", G=local | {"model1_2.5.bias": torch.zeros(())})
+
+    # An enhancer of width 2 makes maps of 4 channels, which cannot be added to those of 5.
+    wide = make(generator_width=5).export_weights()["latest_net_G.pth"]
+    last = max(int(key.split(".")[1]) for key in wide)
+    trunk = {key: t for key, t in wide.items() if not key.startswith(f"model.{last}.")}
+    enhancer = {key: t for key, t in local.items() if key.startswith("model1_")}
+    refused("^G.pth is of .* --generator-width is 5, and the enhancer has half of it; use 6, or", G=trunk | enhancer)
+    with pytest.raises(ValueError, match="--generator-width is 9, and the enhancer has half of it; use 10, or --gener"):
+        Pix2PixHD.Options(generator_width=9)
+    assert Pix2PixHD.Options(generator_width=9, generator="global")
+
+
+def test_hostile_files_are_refused_at_once():
+    files = make(features="instance").export_weights()
+    g, d = files["latest_net_G.pth"], files["latest_net_D.pth"]
+    for key, tensor in g.items():
+        shape = (0, *tensor.shape[1:])
+        refused(rf'^G.pth is damaged: "{key}" has the shape \(0,.*\), without a number', G=g | {key: tensor[:0]})
+        refused("^G.pth", G=g | {key: torch.zeros(())})
+        refused("^G.pth", G=g | {key: torch.zeros(1).expand(10**9, *shape[1:])})
+    for name in ("scale99999999_layer0.0.weight", "layer99999999.0.weight", f"model.{'9' * 5000}.weight"):
+        refused(f'^D.pth holds "{name[:40]}.*which no network of pix2pixHD does$', G=g, D=d | {name: torch.zeros(1)})
+    for scales, layers, message in (
+        (7, 1, "--scales is 7; give a number from 1 to 6"),
+        (1, 13, "--discriminator-layers is 13; give a number from 1 to 12"),
+    ):
+        deep = networks.to_reference(networks.MultiScaleDiscriminator(10, 1, scales, layers, features=True))
+        refused(f"^D.pth is of a network that cannot be chosen here: {message}", G=g, D=deep)
+    thin = networks.to_reference(networks.ResNetGenerator(7, 3, 1, 1, downs=1))
+    refused("^G.pth is of a network that cannot be chosen here: --generator-width is 1", G=thin)
 
 
 def test_statistics_of_old_files_are_left_out():
