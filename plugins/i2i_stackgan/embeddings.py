@@ -30,8 +30,11 @@ def read_array(path: Path) -> dict[str, np.ndarray]:
                 arrays = {name: loaded[name] for name in loaded.files}
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; --embeddings and --embedding take an .npz or .npy") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:  # of pickles, and of other formats
-        raise ValueError(f"{path} holds no plain arrays of numpy ({error}); write it with np.savez") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):  # pickles, and other formats
+        raise ValueError(
+            f"{path} holds no plain arrays of numpy; write one embedding with np.save, and those of captions with "
+            "np.savez(FILE, embeddings=..., captions=...)"
+        ) from None
     if "embeddings" not in arrays:
         arrays["embeddings"] = next((a for a in arrays.values() if a.dtype.kind == "f"), np.zeros(0, "f4"))
     values = arrays["embeddings"]
@@ -97,7 +100,10 @@ def _beside(path: Path) -> list[str]:
                 f"{listed}, which says whose embeddings {path.name} holds, cannot be read: {error}"
             ) from None
         return [s for each in said for s in ([each] if isinstance(each, str) else each)]
-    raise ValueError(f"whose embeddings {path} holds is not said; put {lines.name}, a sentence a line, beside it")
+    within = ", or name its arrays embeddings and captions" if path.suffix == ".npz" else ""
+    raise ValueError(
+        f"{path} does not say whose embeddings it holds; put {lines.name}, a sentence a line, beside it{within}"
+    )
 
 
 class Pretrained:

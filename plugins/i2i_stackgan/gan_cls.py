@@ -172,7 +172,8 @@ class GANCLS(i2i.Model):
         yield "generator", terms
 
     def translate(self, inputs: i2i.Batch, request: i2i.Request) -> Tensor:
-        text = self.texts.asked(inputs, request, next(self.generator.parameters()))
+        unready = texts.UNREADY if self.phase == texts.PHASE else ""
+        text = self.texts.asked(inputs, request, next(self.generator.parameters()), unready=unready)
         (noise,) = options.chance(request, text, self.options.noise_size)
         return self.generator(noise, text)
 

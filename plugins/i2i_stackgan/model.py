@@ -157,8 +157,12 @@ class StackGAN(i2i.Model):
 
     def _draw(self, inputs: i2i.Batch, request: i2i.Request) -> list[Tensor]:
         """Draw what is asked for: stage I's pictures and, where it has learnt, stage II's."""
-        o = self.options
-        text = self.texts.asked(inputs, request, next(self.stage1.parameters()), self.holds("texts"))
+        o, unready = self.options, ""
+        if self.phase == texts.PHASE:
+            unready = texts.UNREADY
+        elif o.stages == 2 and self.phase == FIRST:
+            unready = f"stage II has not learnt yet, so stage I's pictures are drawn, of {self.texts.side} pixels"
+        text = self.texts.asked(inputs, request, next(self.stage1.parameters()), self.holds("texts"), unready)
         noise, first, second = options.chance(request, text, o.noise_size, o.condition_size, o.condition_size)
         drawn = [self._first(text, noise, first)]
         if o.stages == 2 and self.phase not in (texts.PHASE, FIRST):

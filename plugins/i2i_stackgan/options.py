@@ -40,6 +40,15 @@ class TextOptions(i2i.Options):
     encoder_share: float = i2i.option(0.1, help="Share of the run in which they learn; other phases have 1.", min=0.001)
     noise_size: int = i2i.option(100, help="Random numbers that a picture is drawn from.", min=1)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sentence_transformer is not None and self.text_encoder != "minilm":
+            raise ValueError("--sentence-transformer is read by --text-encoder minilm; add that, or leave it out")
+        if self.embeddings is not None and self.text_encoder == "minilm":
+            raise ValueError(
+                "--embeddings are imitated by an encoder that learns; with them leave --text-encoder minilm out"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request(i2i.Request):

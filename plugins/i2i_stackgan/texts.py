@@ -17,6 +17,8 @@ from i2i_stackgan.encoders import CharacterEncoder, PictureEncoder, WordEncoder
 from i2i_stackgan.options import TextOptions
 
 PHASE = "encoder"
+MISSES = 100  # batches in a row without a caption that the file of embeddings knows, before it is refused
+UNREADY = "the run is still in its first phase, in which it learns to read, so nothing but noise is drawn"
 SIZES = {"words": 256, "chars": 1024}  # numbers of an embedding, where nothing else says so
 
 
@@ -50,7 +52,8 @@ class Texts(nn.Module):
         self.pictures: PictureEncoder | None = None
         self._table: Table | None = None
         self._pretrained: Pretrained | None = None
-        self._told = ""  # the text that was last warned of
+        self._told: set[str] = set()  # what was warned of
+        self._missed = 0  # batches in a row of which the file of embeddings knows nothing
         if options.text_encoder == "minilm" and options.embeddings is None:
             return
         kind = CharacterEncoder if options.text_encoder == "chars" else WordEncoder
@@ -60,7 +63,12 @@ class Texts(nn.Module):
             self.pictures = PictureEncoder(spec.channels["image"], halvings, size, width)
 
     def phases(self, **how: Any) -> list[i2i.Phase]:
-        """The phase in which the encoder learns; none where there is nothing to learn."""
+        """The phase in which the encoder learns; none where there is nothing to learn.
+
+        A run asks for it before it writes anything. Raises ValueError where the file of embeddings is of no use to it.
+        """
+        if self.options.embeddings is not None:
+            self._check_table()
         return [] if self.encoder is None else [i2i.Phase(PHASE, share=self.options.encoder_share, **how)]
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -76,9 +84,15 @@ class Texts(nn.Module):
             find_sentence, find_picture = objectives.ranking(seen, self._read(sentences), sentences)
             return {"find_sentence": find_sentence, "find_picture": find_picture}
         wanted, there = self.table.find(sentences)
-        if not there.any():
-            raise ValueError(f'{self.options.embeddings} holds no embedding of "{sentences[0]}" nor of its neighbours')
         made = self._read(sentences)
+        self._missed = 0 if there.any() else self._missed + 1
+        if self._missed == MISSES:
+            raise ValueError(
+                f'{self.options.embeddings} holds no embedding of "{sentences[0]}", nor of any other caption in '
+                f"{MISSES} batches; give embeddings of this data's captions"
+            )
+        if self._missed:
+            return {"imitation": 0 * made.sum()}
         wanted, there = wanted.to(made), there.to(made.device)
         return {"imitation": (made - wanted)[there].square().mean() / wanted[there].square().mean().clamp_min(1e-8)}
 
@@ -96,8 +110,20 @@ class Texts(nn.Module):
             assert self.options.embeddings is not None
             self._table = Table(self.options.embeddings)
             if self._table.size != self.size:
-                raise ValueError(f"{self.options.embeddings} holds embeddings of {self._table.size}, not {self.size}")
+                raise ValueError(
+                    f"{self.options.embeddings} holds embeddings of {self._table.size} numbers, and this model's have "
+                    f"{self.size}; leave --text-size out, or give others with --embeddings"
+                )
         return self._table
+
+    def _check_table(self) -> None:
+        """Raise ValueError for a file of embeddings that is of another size, or of captions that cannot be these."""
+        known, said = set(self.vocabulary), self.table.rows
+        if known and not any(known.issuperset(sentence.split()) for sentence in said):
+            raise ValueError(
+                f'{self.options.embeddings} holds no caption of this data: its first is "{next(iter(said))}", and '
+                f"words of these captions are {captions.some(self.vocabulary)}; give embeddings of these"
+            )
 
     def forward(self, sentences: Sequence[str], like: Tensor) -> Tensor:
         """Embed the sentences of training as (N, size), of the device and type of a tensor."""
@@ -111,13 +137,20 @@ class Texts(nn.Module):
 
     def _tell_missing(self, sentences: Sequence[str], there: Tensor) -> None:
         """Warn, once, of a caption that the file of embeddings lacks."""
-        if not there.all() and not self._told:
-            self._told = sentences[int(there.to(torch.int8).argmin())]
-            warnings.warn(
-                f'{self.options.embeddings} holds no embedding of "{self._told}"; the encoder\'s imitation takes its '
+        if not there.all():
+            first = sentences[int(there.to(torch.int8).argmin())]
+            self._tell(
+                "missing",
+                f'{self.options.embeddings} holds no embedding of "{first}"; the encoder\'s imitation takes its '
                 "place, and that of others that are not there",
-                stacklevel=3,
             )
+
+    def _tell(self, about: str, *notes: str) -> None:
+        """Warn of something, once."""
+        if about not in self._told:
+            self._told.add(about)
+            for note in notes:
+                warnings.warn(note, stacklevel=4)
 
     def _embed(self, sentences: Sequence[str]) -> Tensor:
         if self.encoder is not None:
@@ -127,8 +160,11 @@ class Texts(nn.Module):
             self._pretrained = Pretrained(self.options.sentence_transformer)
         return self._pretrained(sentences)
 
-    def asked(self, inputs: i2i.Batch, request: i2i.Request, like: Tensor, held: bool = True) -> Tensor:
-        """Embed what a request asks for, or the captions of held-back samples; warns of what it does not understand.
+    def asked(
+        self, inputs: i2i.Batch, request: i2i.Request, like: Tensor, held: bool = True, unready: str = ""
+    ) -> Tensor:
+        """Embed what a request asks for, or the captions of held-back samples; warns of what it does not understand,
+        and of what is `unready` where a run is drawn of that is not finished.
 
         A file of embeddings plays no part in it: it need not be where pictures are drawn. A model that was imported
         without its encoder (not `held`) takes embeddings alone. Raises ValueError where nothing is asked for.
@@ -136,6 +172,8 @@ class Texts(nn.Module):
         if "caption" in inputs:
             return self._embed(inputs["caption"]).to(like)
         text, embedding = getattr(request, "text", None), getattr(request, "embedding", None)
+        if unready:
+            self._tell(unready, f"{unready}; go on with the run for more: i2i resume RUN")
         if embedding is not None:
             return read_vector(embedding, self.size).to(like)
         if text is None:
@@ -146,10 +184,7 @@ class Texts(nn.Module):
                 "this model was imported without its text encoder, so it understands no sentence; give the sentence's "
                 f"embedding, {self.size} numbers in an .npy, with --embedding"
             )
-        if text != self._told:  # once for all pictures of a text
-            self._told = text
-            for note in self.notes(text):
-                warnings.warn(note, stacklevel=2)
+        self._tell(text, *self.notes(text))
         return self._embed([text]).to(like)
 
     def notes(self, text: str) -> list[str]:

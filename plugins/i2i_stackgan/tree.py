@@ -156,7 +156,8 @@ class StackGANTree(i2i.Model):
     def _draw(self, inputs: i2i.Batch, request: i2i.Request) -> list[Tensor]:
         """Draw what is asked for, at each size."""
         o, net = self.options, cast(Tree, self.average.net)
-        text = self.texts.asked(inputs, request, next(self.generator.parameters()), self.holds("texts"))
+        unready = texts.UNREADY if self.phase == texts.PHASE else ""
+        text = self.texts.asked(inputs, request, next(self.generator.parameters()), self.holds("texts"), unready)
         noise, chance = options.chance(request, text, o.noise_size, o.condition_size)
         return net(noise, net.condition(text, chance)[0])
 

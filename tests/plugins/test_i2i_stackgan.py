@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -324,6 +325,23 @@ def test_previews_show_captions_beside_pictures():
             assert rows[0][SAID[0]].shape == (3, side, side)
         model.phase = "encoder"
         assert [list(row) for row in model.preview(examples)] == [[caption, "taken for"] for caption in SAID]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_has_not_learnt_yet_is_said_once(name):
+    model = make(name).eval()
+    told = {phase.name: [] for phase in model.phases()}
+    told["encoder"] = ["the run is still in its first phase, in which it learns to read, so nothing but noise is drawn"]
+    if name == "stackgan":
+        told["stage1"] = ["stage II has not learnt yet, so stage I's pictures are drawn, of 8 pixels"]
+    for phase, notes in told.items():
+        model.phase = phase
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.sample_images(2, text="a red dog")
+        assert [str(each.message) for each in caught] == [
+            f"{n}; go on with the run for more: i2i resume RUN" for n in notes
+        ]
 
 
 def test_a_batch_of_one_is_refused():

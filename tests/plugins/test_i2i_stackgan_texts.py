@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from i2i_stackgan import captions, encoders, objectives
+from i2i_stackgan import captions, encoders, objectives, texts
 from i2i_stackgan.embeddings import Pretrained, Table, read_vector
 from i2i_stackgan.model import StackGAN
 from i2i_stackgan.options import Request
@@ -226,7 +226,14 @@ def test_embeddings_that_cannot_be_read(tmp_path):
         (tmp_path / "code.npy", "code.npy holds no plain arrays"),
         (tmp_path / "torn.npz", "torn.npz holds no plain arrays"),
         (tmp_path / "objects.npy", "objects.npy holds no plain arrays"),
-        (tmp_path / "alone.npy", "put alone.txt, a sentence a line, beside it"),
+        (
+            tmp_path / "alone.npy",
+            "alone.npy does not say whose embeddings it holds; put alone.txt, a sentence a line, beside it$",
+        ),
+        (
+            written("named.npz", vectors=ones, said=np.array(["x", "y"])),
+            "it, or name its arrays embeddings and captions",
+        ),
         (written("few.npz", embeddings=ones, captions=np.array(["x"])), "holds 2 embeddings for 1 sentences"),
         (written("nan.npz", embeddings=ones * np.nan, captions=np.array(["x", "y"])), "give finite fractions"),
         (written("int.npz", embeddings=ones.astype(int), captions=np.array(["x", "y"])), "are int64 of shape 2x3"),
@@ -259,7 +266,12 @@ def test_a_model_of_given_embeddings(tmp_path):
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.05 < first
-    with pytest.raises(ValueError, match=r"e.npz holds no embedding of \"never\" nor of its neighbours"):
+    for _ in range(texts.MISSES - 1):  # a small batch may hold none of a file's captions
+        assert model.texts.lesson(torch.zeros(2, 3, 16, 16), ["never", "heard"])["imitation"].item() == 0
+    assert model.texts.lesson(torch.zeros(2, 3, 16, 16), ["grass", "heard"])["imitation"].item() > 0
+    for _ in range(texts.MISSES - 1):
+        model.texts.lesson(torch.zeros(2, 3, 16, 16), ["never", "heard"])["imitation"].backward()
+    with pytest.raises(ValueError, match=r"e.npz holds no embedding of \"never\", nor of any other .* in 100 batches"):
         model.texts.lesson(torch.zeros(2, 3, 16, 16), ["never", "heard"])
 
     request = Request(text="a red circle")
@@ -272,6 +284,28 @@ def test_a_model_of_given_embeddings(tmp_path):
     assert (exact - drawn).abs().mean() < 0.1
     with pytest.raises(ValueError, match="there is no file"):
         make(embeddings=str(path), text_size=None)
+
+
+def test_embeddings_that_do_not_fit_are_refused_before_a_run_is_made(tmp_path):
+    """By `phases`, which a run asks for before it makes its folder, and loading a bundle does not."""
+    path = tmp_path / "e.npz"
+    np.savez(path, embeddings=embeddings(["a red circle"], 5), captions=np.array(["a red circle"]))
+    assert make(embeddings=str(path), text_size=5).phases()[0].name == "encoder"
+    other = make(embeddings=str(path), text_size=7)
+    with pytest.raises(
+        ValueError, match="holds embeddings of 5 numbers, and this model's have 7; leave --text-size out"
+    ):
+        other.phases()
+    strange = make(embeddings=str(path), text_size=5, vocabulary=("a", "blue", "circle", "grass"))
+    with pytest.raises(ValueError, match=r'no caption of this data: its first is "a red circle", .* are blue, circle'):
+        strange.phases()
+
+
+def test_options_that_would_do_nothing_are_refused():
+    with pytest.raises(ValueError, match="--sentence-transformer is read by --text-encoder minilm; add that"):
+        StackGAN.Options(sentence_transformer="folder")
+    with pytest.raises(ValueError, match="imitated by an encoder that learns; with them leave --text-encoder minilm"):
+        StackGAN.Options(embeddings="e.npz", text_encoder="minilm")
 
 
 def test_captions_without_words_are_refused():
