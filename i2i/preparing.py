@@ -168,7 +168,7 @@ def reopen(
 
     Raises ValueError when the run still runs, is finished (without `steps`), or its data is gone or has changed.
     """
-    saved = read_state(folder)
+    saved = read_state(folder, whole=True)
     if saved["state"] == "running" and is_trained(folder, patience=5):
         raise ValueError(f"{folder} is being trained by process {saved['pid']} on {saved['host']}; stop that one first")
     card = registry().model(saved["model"])

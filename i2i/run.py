@@ -23,6 +23,7 @@ from i2i.options import Options, Request, to_plain
 from i2i.plugins import load_class
 from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
+from i2i.state import check
 
 if TYPE_CHECKING:
     import torch
@@ -190,20 +191,19 @@ class Run:
         return values
 
 
-def read_state(folder: Path) -> dict[str, Any]:
+def read_state(folder: Path, whole: bool = False) -> dict[str, Any]:
     """Read run.json; a run whose process is gone counts as stopped.
 
-    Raises ValueError when the folder is no run.
+    Raises ValueError when the folder is no run, or its run.json is damaged: with `whole` also where a value is missing.
     """
     path = folder / STATE
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{folder} is not a run: it holds no {STATE}; i2i runs lists the runs here") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(state, dict) or not isinstance(state.get("model"), str):
-        raise ValueError(f"{path} is damaged: it names no model")
+    check(path, state, whole)
     if state.get("state") == "running" and not is_trained(folder):
         state["state"] = "killed"
     return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from i2i import preparing, training
+from i2i import library, preparing, training
 
 QUICK: dict[str, Any] = {"precision": "fp32", "workers": 0, "device": "cpu"}
 
@@ -57,6 +58,20 @@ def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pyte
         training.start(*preparing.reopen(folder, None, steps, factor, {}))
         said = capfd.readouterr().err
         assert f"of {steps}, beyond the 4 planned, at a constant {factor} times the learning rate" in said
+
+
+@pytest.mark.parametrize(("key", "value"), [("steps", "4"), ("roots", "pairs"), ("lr_factor", None), ("roots", [])])
+def test_a_run_whose_record_is_damaged_says_so(toys: Any, pairs: Path, key: str, value: Any) -> None:
+    folder = train(pairs, "run")
+    whole = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(whole | {key: value}))
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: its {key} is .*; put that right by hand"):
+        preparing.reopen(folder, None, 6, None, {})
+    del whole[key]
+    (folder / "run.json").write_text(json.dumps(whole))
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: it has no {key}"):
+        preparing.reopen(folder, None, 6, None, {})
+    assert library.find(str(folder), None).manifest.step == 4  # translating needs no record
 
 
 def test_photos_that_pairs_are_made_of_are_checked_as_photos(toys: Any, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from i2i.run import STATE, read_state
 from i2i.tables import size, table
 
 Out = Annotated[Path, typer.Option(help="Folder that runs are kept in.")]
-TYPES = {"state": str, "step": int, "steps": int, "figures": dict}  # of what is shown of run.json
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,6 @@ def look(folder: Path) -> Listed:
     """Read a run's state and measure its size; a damaged one is a run all the same."""
     try:
         state: dict[str, Any] = {"state": "unknown", "step": 0} | read_state(folder)
-        if wrong := [key for key, kind in TYPES.items() if not isinstance(state.get(key, kind()), kind)]:
-            raise ValueError(f"{folder / STATE} is damaged: its {wrong[0]} is {state[wrong[0]]!r}")
         if state["state"] == "running":  # run.json tells the step of its last checkpoint
             state["step"] = max(state["step"], log.last_step(folder))
     except (OSError, ValueError) as error:
