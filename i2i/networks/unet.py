@@ -62,11 +62,24 @@ class UNet(nn.Module):
             )
         x, skips = images, []
         for down in self.down:
-            x = down(x)  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), W / 2**(k + 1))
+            x = down(_laid_out(x, down.conv.weight))  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), ...)
             skips.append(x)
         x = skips.pop()
         for up in reversed(self.up):
             x = up(x)
             if skips:
-                x = torch.cat([skips.pop(), x], dim=1).relu_()
+                skip = skips.pop()
+                x = torch.cat([skip, x.contiguous(memory_format=_layout(skip))], dim=1).relu_()
         return x
+
+
+def _laid_out(images: Tensor, weight: Tensor) -> Tensor:
+    """Keep few pixels that meet many weights as (N, C, H, W) on a CPU: for channels-last ones torch turns the weights.
+
+    In the inner levels that takes longer than to convolve.
+    """
+    return images.contiguous() if images.is_cpu and weight.numel() > images.numel() else images
+
+
+def _layout(images: Tensor) -> torch.memory_format:
+    return torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -159,6 +161,42 @@ def test_in_place_activations_leave_gradients_right(name):
         assert (above - below).item() / (2 * step) == pytest.approx(
             (gradient * direction).sum().item(), rel=1e-4, abs=1e-7
         )
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("upsample", ["transposed", "resize", "blur"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_unet_computes_the_same_of_either_layout(norm, upsample, count):
+    torch.manual_seed(0)
+    net = networks.UNet(2, 3, 8, depth=5, norm=norm, upsample=upsample)  # from 64x32 on, it has levels of both kinds
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    images, target = torch.rand(count, 2, 64, 32) * 2 - 1, torch.randn(count, 3, 64, 32)
+
+    def computed(net, images):
+        images = images.requires_grad_()
+        output = net(images)
+        named = [p for name, p in net.named_parameters() if norm != "instance" or not name.endswith("bias")]
+        return output, *torch.autograd.grad((output * target).sum(), [images, *named])  # a normed bias has none
+
+    exact = computed(copy.deepcopy(net).double(), images.double())
+    for layout in (torch.contiguous_format, torch.channels_last):
+        for ours, theirs in zip(computed(net, images.clone(memory_format=layout)), exact, strict=True):
+            torch.testing.assert_close(ours.double(), theirs, rtol=0, atol=1e-4 * theirs.abs().max().item())
+
+
+def test_inner_maps_of_a_unet_are_contiguous_and_outer_ones_as_they_come():
+    net = networks.UNet(3, 3, 8, depth=6, norm="batch")
+    seen = {}
+    for name, levels in (("down", net.down), ("up", net.up)):
+        for level, stage in enumerate(levels):
+            stage.conv.register_forward_hook(lambda _, given, __, key=(name, level): seen.update({key: given[0]}))
+    net(torch.rand(1, 3, 128, 128).contiguous(memory_format=torch.channels_last))
+    last = {key for key, maps in seen.items() if maps.is_contiguous(memory_format=torch.channels_last)}
+    assert {key for key, maps in seen.items() if not maps.is_contiguous()} <= last
+    assert last == {("down", 0), ("down", 1), ("down", 2), ("up", 0), ("up", 1), ("up", 2)}
+    net(torch.rand(1, 3, 128, 128))
+    assert all(maps.is_contiguous() for maps in seen.values())
 
 
 def test_multiscale_discriminator_returns_scales_and_features():
