@@ -153,7 +153,7 @@ def get(name: str, *, offline: bool | None = None, from_file: Path | None = None
     say = say or _stderr
     known = card(name)
     if known is None:
-        raise LookupError(f'the catalogue has no data set "{name}"{nearest(name, cards())}; see: i2i data list')
+        raise LookupError(f'the catalogue has no data set "{name}"' + nearest(name, cards(), "see: i2i data list"))
     there = locate(name)
     if there is not None and from_file is None:
         return there
@@ -198,12 +198,9 @@ def _nowhere(name: str) -> str:
             "" if parent == path.parent else f"; {parent} is the last part of it that exists"
         )
     here = [p.name for folder in (Path(), *folders()) if folder.is_dir() for p in folder.iterdir() if p.is_dir()]
-    hint = nearest(name, [*cards(), *here])
-    return (
-        f'there is no folder and no data set "{name}"{hint}; looked at {Path(name).absolute()}, '
-        + ", ".join(str(folder / name) for folder in folders())
-        + " and the catalogue (i2i data list)"
-    )
+    looked = ", ".join(str(folder / name) for folder in (Path.cwd(), *folders()))
+    then = f"looked at {looked} and the catalogue (i2i data list)"
+    return f'there is no folder and no data set "{name}"' + nearest(name, [*cards(), *here], then)
 
 
 def _stderr(text: str) -> None:

@@ -48,7 +48,9 @@ def format_of(name: str) -> str:
     short = name.lower().lstrip(".")
     short = _ALIASES.get(short, short)
     if short not in FORMATS:
-        raise LookupError(f'there is no picture format "{name}"{nearest(short, FORMATS)}; known: {", ".join(FORMATS)}')
+        raise LookupError(
+            f'there is no picture format "{name}"' + nearest(short, FORMATS, f"known: {', '.join(FORMATS)}")
+        )
     return FORMATS[short]
 
 

@@ -136,11 +136,16 @@ def describe(cls: type[Options]) -> list[OptionField]:
     return fields
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word was probably meant: `; did you mean "x"?`, or nothing when none is near."""
+def nearest(word: str, known: Iterable[str], then: str = "") -> str:
+    """Say which known word was probably meant: `; did you mean "x"?`, or nothing when none is near.
+
+    `then` is how the sentence goes on in either case: as `; did you mean "x"? Then`, or as `; then`.
+    """
     known = list(known)
     match = difflib.get_close_matches(word, known, n=1, cutoff=0.6) or [k for k in known if word and k.startswith(word)]
-    return f'; did you mean "{match[0]}"?' if match else ""
+    if not match:
+        return then and f"; {then}"
+    return f'; did you mean "{match[0]}"?' + (then and f" {then[0].upper()}{then[1:]}")
 
 
 def build(cls: type[OptionsType], values: Mapping[str, Any], where: str = "") -> OptionsType:

@@ -94,8 +94,8 @@ def choose_target(to: str | None, targets: tuple[str, ...], several: bool = Fals
     if to not in targets:
         if not targets:
             raise LookupError(f'there is no target "{to}"; this model has one kind of result: leave --to out')
-        hint = f"{near} This" if (near := nearest(to, targets)) else "; this"
-        raise LookupError(f'there is no target "{to}"{hint} model translates to {listed}')
+        then = nearest(to, targets, f"this model translates to {listed}")
+        raise LookupError(f'there is no target "{to}"{then}')
     return to
 
 

@@ -64,6 +64,8 @@ def test_an_unknown_key_suggests_the_nearest() -> None:
     with pytest.raises(LookupError, match=r'^unknown option "widht"; did you mean "width"\?$'):
         build(Example, {"widht": 3})
     assert nearest("zzz", ["width"]) == ""
+    assert nearest("widht", ["width"], "it has one") == '; did you mean "width"? It has one'
+    assert nearest("zzz", ["width"], "it has one") == "; it has one"
 
 
 def test_a_required_option_is_asked_for() -> None:

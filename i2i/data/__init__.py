@@ -37,7 +37,7 @@ def open_dataset(
     reasons = []
     for kind in kinds:
         if kind not in known:
-            raise LookupError(f'there is no kind of data "{kind}"{nearest(kind, known)}; see: i2i plugins')
+            raise LookupError(f'there is no kind of data "{kind}"' + nearest(kind, known, "see: i2i plugins"))
         cls = import_target(known[kind].target)
         fields = {field.name for field in describe(cls.Options)}
         values = {name: getattr(settings, name) for name in fields if hasattr(settings, name)}

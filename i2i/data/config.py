@@ -57,4 +57,4 @@ def _check_kind(path: Path, kind: str) -> None:
 
     known = registry().datasets()
     if kind not in known:
-        raise LookupError(f'{path}: there is no kind "{kind}"{nearest(kind, known)}; choose {", ".join(known)}')
+        raise LookupError(f'{path}: there is no kind "{kind}"' + nearest(kind, known, f"choose {', '.join(known)}"))

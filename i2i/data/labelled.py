@@ -62,7 +62,8 @@ class Labelled(Folder):
         if reason := listed.spoiled(found.tree).get(name):
             raise LookupError(f'"{name}" is no attribute: {reason}')
         raise LookupError(
-            f'{self.root.name} has no class or attribute "{name}"{nearest(name, known)}; it has {", ".join(known[:40])}'
+            f'{self.root.name} has no class or attribute "{name}"'
+            + nearest(name, known, f"it has {', '.join(known[:40])}")
         )
 
     def remarks(self, found: Survey) -> list[str]:

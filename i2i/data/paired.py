@@ -70,7 +70,7 @@ class Paired(Folder):
         for name in asked:
             if name not in known:
                 raise LookupError(
-                    f'{self.root.name} has no domain "{name}"{nearest(name, known)}; it has {" and ".join(known)}'
+                    f'{self.root.name} has no domain "{name}"' + nearest(name, known, f"it has {' and '.join(known)}")
                 )
         if sorted(asked) != sorted(known):
             raise ValueError(

@@ -31,7 +31,7 @@ class Unpaired(Folder):
         for name in asked:
             if name not in known:
                 raise LookupError(
-                    f'{self.root.name} has no domain "{name}"{nearest(name, known)}; it has {", ".join(known)}'
+                    f'{self.root.name} has no domain "{name}"' + nearest(name, known, f"it has {', '.join(known)}")
                 )
         if len(asked) != 2 or asked[0] == asked[1]:
             raise ValueError(

@@ -93,7 +93,7 @@ def _gradient(critic: Callable[[Tensor], Logits], images: Tensor) -> Tensor:
 
 def _check(mode: str) -> None:
     if mode not in MODES:
-        raise LookupError(f'there is no adversarial loss "{mode}"{nearest(mode, MODES)}; choose {", ".join(MODES)}')
+        raise LookupError(f'there is no adversarial loss "{mode}"' + nearest(mode, MODES, f"choose {', '.join(MODES)}"))
 
 
 def _scales(logits: Logits) -> list[Tensor]:

@@ -21,7 +21,7 @@ def initialise(net: Net, kind: str = "normal", gain: float = 0.02, *, biases: bo
     another kind.
     """
     if kind not in KINDS:
-        raise LookupError(f'there is no initialisation "{kind}"{nearest(kind, KINDS)}; choose {", ".join(KINDS)}')
+        raise LookupError(f'there is no initialisation "{kind}"' + nearest(kind, KINDS, f"choose {', '.join(KINDS)}"))
     for layer in net.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             if kind == "normal":

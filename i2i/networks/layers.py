@@ -68,7 +68,7 @@ def normalisation(kind: str, channels: int) -> nn.Module | None:
         return nn.BatchNorm2d(channels)
     if kind == "none":
         return None
-    raise LookupError(f'there is no norm "{kind}"{nearest(kind, NORMS)}; choose {", ".join(NORMS)}')
+    raise LookupError(f'there is no norm "{kind}"' + nearest(kind, NORMS, f"choose {', '.join(NORMS)}"))
 
 
 def upsampling(in_channels: int, out_channels: int, kind: str, size: int, bias: bool) -> dict[str, nn.Module]:
@@ -85,4 +85,6 @@ def upsampling(in_channels: int, out_channels: int, kind: str, size: int, bias: 
         return {"resize": nn.Upsample(scale_factor=2, mode="nearest"), "pad": Pad(1), "conv": conv}
     if kind == "blur":
         return {"blur": BlurUp(), "conv": nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias)}
-    raise LookupError(f'there is no up-sampling "{kind}"{nearest(kind, UPSAMPLINGS)}; choose {", ".join(UPSAMPLINGS)}')
+    raise LookupError(
+        f'there is no up-sampling "{kind}"' + nearest(kind, UPSAMPLINGS, f"choose {', '.join(UPSAMPLINGS)}")
+    )

@@ -14,7 +14,7 @@ KINDS = ("reflect", "replicate", "zeros")
 def check_padding(kind: str) -> str:
     """Return the kind of padding. Raises LookupError for an unknown one."""
     if kind not in KINDS:
-        raise LookupError(f'there is no padding "{kind}"{nearest(kind, KINDS)}; choose {", ".join(KINDS)}')
+        raise LookupError(f'there is no padding "{kind}"' + nearest(kind, KINDS, f"choose {', '.join(KINDS)}"))
     return kind
 
 

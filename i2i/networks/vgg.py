@@ -39,7 +39,9 @@ class VGGFeatures(nn.Module):
         names = layer_names()
         for layer in layers:
             if layer not in names:
-                raise LookupError(f'VGG-19 has no layer "{layer}"{nearest(layer, names)}; such are relu1_1 and conv5_4')
+                raise LookupError(
+                    f'VGG-19 has no layer "{layer}"' + nearest(layer, names, "such are relu1_1 and conv5_4")
+                )
         self.layers = tuple(layers)
         self.imagenet = imagenet
         self.features = nn.Sequential()

@@ -46,7 +46,7 @@ def test_every_key_is_understood(tmp_path: Path) -> None:
         ('name = ["a"]', "give text"),
         ("authors = [1]", "give their names, as authors"),
         ("map_labels = 3", "map_labels is 3"),
-        ('kind = "pared"', 'there is no kind "pared"; did you mean "paired"?; choose images, paired'),
+        ('kind = "pared"', 'there is no kind "pared"; did you mean "paired"? Choose images, paired'),
         ("rnage = [0, 1]", 'unknown key "rnage"; did you mean "range"'),
         ("range = [0,", "is not valid TOML"),
     ],
