@@ -31,6 +31,7 @@ SPLIT_WORDS = {
 _CELEBA = "list_attr_celeba"
 _CELEBA_SPLITS = "list_eval_partition"
 _CELEBA_NUMBERS = {"0": "train", "1": "val", "2": "test"}
+_CELEBA_VALUES = {"1", "-1", "0"}
 
 
 @dataclass(frozen=True)
@@ -173,25 +174,37 @@ def _text(path: Path) -> str:
 
 
 def celeba(tree: Tree) -> Table | None:
-    """Read CelebA's list_attr_celeba (.txt, of 1 and -1), and list_eval_partition for the splits."""
+    """Read CelebA's list_attr_celeba (.txt, of 1 and -1), and list_eval_partition for the splits.
+
+    The count of pictures that it begins with may be missing.
+    """
     documents = {PurePosixPath(name).stem: name for name in tree.documents if name.lower().endswith(".txt")}
     document = documents.get(_CELEBA)
     if document is None:
         return None
     lines = _text(tree.root / document).splitlines()
-    if len(lines) < 3:
-        raise ValueError(f"{tree.root / document} has {len(lines)} lines; it needs a count, names and one a picture")
-    names = lines[1].split()
+    header = 1 if lines and lines[0].strip().isdecimal() else 0
+    if len(lines) < header + 2:
+        raise ValueError(
+            f"{tree.root / document} has {len(lines)} line{'s' * (len(lines) != 1)}; "
+            "it needs a count (or none), names, and one a picture"
+        )
+    names = lines[header].split()
+    if names[1:] and set(names[1:]) <= _CELEBA_VALUES:
+        raise ValueError(
+            f"{tree.root / document}, line {header + 1}, begins with a picture, not with names of attributes; "
+            "write their names above the first picture, with spaces between"
+        )
     splits = {}
     if listing := documents.get(_CELEBA_SPLITS):
         pairs = (line.split() for line in _text(tree.root / listing).splitlines())
         splits = {pair[0]: _CELEBA_NUMBERS.get(pair[1], "") for pair in pairs if len(pair) == 2}
     records = []
-    for number, line in enumerate(lines[2:], 3):
+    for number, line in enumerate(lines[header + 1 :], header + 2):
         cells = line.split()
         if not cells:
             continue
-        if len(cells) != len(names) + 1 or not set(cells[1:]) <= {"1", "-1", "0"}:
+        if len(cells) != len(names) + 1 or not set(cells[1:]) <= _CELEBA_VALUES:
             raise ValueError(f"{tree.root / document}, line {number}, needs a file and {len(names)} values of 1 or -1")
         record: dict[str, Any] = {"file": cells[0]}
         record |= {name: int(value == "1") for name, value in zip(names, cells[1:], strict=True)}

@@ -101,8 +101,26 @@ def test_celeba(tmp_path: Path, draw) -> None:
     result = found(tmp_path, "labelled")
     assert result.domains == ("Bald", "Smiling")
     assert [(item.split, item.label) for item in result.items] == [("train", (0, 1)), ("val", (1, 0)), ("test", (1, 1))]
-    (tmp_path / "list_attr_celeba.txt").write_text("1\nBald Smiling\n000000.jpg 1\n")
-    with pytest.raises(ValueError, match=r"line 3, needs a file and 2 values"):
+    (tmp_path / "list_attr_celeba.txt").write_text("\n".join(lines[1:]))  # cut from a longer list
+    assert found(tmp_path, "labelled") == result
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\nBald Smiling\n000000.jpg 1\n", "line 3, needs a file and 2 values"),
+        ("Bald Smiling\n000000.jpg 1\n", "line 2, needs a file and 2 values"),
+        ("000000.jpg 1 -1\n000001.jpg 1 1\n", "line 1, begins with a picture, not with names of attributes"),
+        ("3\n000000.jpg 1 -1\n000001.jpg 1 1\n", "line 2, begins with a picture, not with names of attributes"),
+        ("3\nBald Smiling\n", r"has 2 lines; it needs a count \(or none\), names, and one a picture"),
+        ("Bald Smiling\n", "has 1 line; it needs"),
+        ("", "has 0 lines; it needs"),
+    ],
+)
+def test_celeba_lists_that_are_not_whole(tmp_path: Path, draw, text: str, message: str) -> None:
+    draw(tmp_path / "img_align_celeba" / "000000.jpg")
+    (tmp_path / "list_attr_celeba.txt").write_text(text)
+    with pytest.raises(ValueError, match=message):
         detect(scan(tmp_path), "labelled")
 
 
