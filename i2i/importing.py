@@ -68,8 +68,8 @@ def understand(name: str, paths: Sequence[Path], domains: tuple[str, ...]) -> tu
     cls = load_class(card) if card is not None else None
     if cls is None or not _reads(cls):
         known = importers()
-        those = f"{near} These" if (near := nearest(name, known)) else "; these"
-        raise LookupError(f'no model "{name}" reads published weights{those} do: {words(known)}')
+        then = nearest(name, known, f"these do: {words(known)}")
+        raise LookupError(f'no model "{name}" reads published weights{then}')
     files: dict[str, dict[str, Tensor]] = {}
     notes = []
     for label, path in _labelled(paths).items():
@@ -146,7 +146,10 @@ def _fill(cls: type[Model], imported: Imported) -> tuple[Model, tuple[str, ...]]
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = cls(build(cls.Options, dict(imported.options)), imported.spec)
+        try:
+            model = cls(build(cls.Options, dict(imported.options)), imported.spec)
+        except ValueError as error:
+            raise ValueError(f"the files are of a {cls.__name__} that cannot be built here: {error}") from None
     numbers = {tensor.dtype for tensor in imported.weights.values() if tensor.is_floating_point()}
     if numbers == {torch.float64}:
         model = model.double()

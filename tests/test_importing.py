@@ -188,6 +188,17 @@ def test_models_that_read_no_weights_are_refused(tmp_path: Path) -> None:
         cls(cls.Options(), synthetic_spec("paired", 16)).export_weights()
 
 
+def test_files_of_a_model_that_cannot_be_built_say_so(tmp_path: Path) -> None:
+    from i2i.networks import PatchDiscriminator, UNet, to_reference
+
+    nets = {"G.pth": UNet(3, 3, 1, 7, "batch"), "D.pth": PatchDiscriminator(6, 1, 13, "batch")}
+    for name, net in nets.items():
+        torch.save(to_reference(net), tmp_path / name)
+    said = "the files are of a Pix2Pix that cannot be built here: --discriminator-layers is 13; give a number from 1 to"
+    with pytest.raises(ValueError, match=said):
+        importing.understand("pix2pix", [tmp_path / name for name in nets], ())
+
+
 def test_what_an_importer_gets_wrong_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.save({"weight": torch.zeros(3, 3, 1, 1)}, tmp_path / "there.pth")
     with pytest.raises(ValueError, match=r'do not make a whole Two: "there\.bias" is missing or unknown'):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 import i2i
@@ -38,7 +39,7 @@ def read(files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) ->
         weights |= seen[judge].renamed(files[judge], "discriminator.")
         found.append(f"{judge} judges {'the pair' if options['conditional'] else 'the target alone'}.")
     found.append("Dropout leaves no trace in weights; --inference dropout has 0.5, as the authors train with.")
-    side = max(128, 2 ** net["depth"])
+    side = _side(2 ** net["depth"], [seen[judge] for judge in judges])
     channels = {"source": net["in_channels"], "target": net["out_channels"]}
     spec = i2i.DataSpec(domains=domains or ("source", "target"), channels=channels, image_size=(side, side))
     return i2i.Imported(options, spec, weights, spec.domains[1:], tuple(found))
@@ -58,6 +59,13 @@ def _recognise(name: str, state: Mapping[str, Tensor]) -> networks.Recognised:
         way = "; try --as cyclegan" if found.kind == "resnet" else ""
         raise ValueError(f"{name} holds {found.words}, and pix2pix has a U-Net and a patch discriminator{way}")
     return found
+
+
+def _side(multiple: int, judges: Sequence[networks.Recognised]) -> int:
+    """The side to train on with: nothing tells the authors', so 128, or more where a network needs it."""
+    with torch.device("meta"):
+        smallest = [128, *(judge.build().min_size for judge in judges)]
+    return -(-max(smallest) // multiple) * multiple
 
 
 def _judge(name: str, net: networks.Recognised, generator: Mapping[str, Any]) -> dict[str, Any]:

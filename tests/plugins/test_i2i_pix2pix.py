@@ -342,6 +342,21 @@ def test_a_resizing_unet_has_no_published_layout():
         make(upsample="resize").export_weights()
 
 
+@pytest.mark.parametrize(
+    ("norm", "layers", "depth", "side"),
+    [("batch", 3, 7, 128), ("batch", 5, 8, 256), ("batch", 6, 7, 256), ("instance", 6, 7, 256), ("batch", 7, 7, 384)],
+)
+def test_files_of_any_discriminator_are_of_a_size_that_it_can_judge(norm, layers, depth, side):
+    nets = {
+        G: networks.UNet(3, 3, 2, depth, norm),
+        D: networks.PatchDiscriminator(6, 1, layers, norm),
+    }
+    model, found = imported({name: networks.to_reference(net) for name, net in nets.items()})
+    assert found.options["discriminator_layers"] == layers
+    assert found.spec.image_size == (side, side)
+    assert model.discriminator(torch.zeros(1, 6, side, side, dtype=torch.float64)).numel()
+
+
 def test_files_that_are_not_pix2pixs():
     whole = make(discriminator_layers=3).export_weights()
     gray = dataclasses.replace(SPEC, channels={"source": 1, "target": 3})
