@@ -17,6 +17,8 @@ import i2i
 from i2i import cli
 from i2i.networks import ResNetGenerator, to_reference
 
+ENDS = ("weight", "bias")
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -53,6 +55,23 @@ def test_what_was_found_and_what_to_type_next_is_said(capsys: Any) -> None:
     Image.new("RGB", (30, 20), "teal").save("photo.png")
     assert run("translate", "--model", "runs/cyclegan-summer2winter", "--to", "winter", "photo.png", "--quiet") == 0
     assert Path("photo-winter.png").is_file()
+
+
+def test_a_bundle_that_cannot_translate_does_not_offer_to(capsys: Any) -> None:
+    from i2i_stargan.networks import Discriminator
+    from i2i_stargan.published import layers_of
+
+    net = Discriminator(3, 2, (32, 32), 4, 3)
+    state = net.state_dict()
+    kept = {f"{theirs}.{leaf}": state.get(f"{ours}.{leaf}") for theirs, ours in layers_of(net).items() for leaf in ENDS}
+    torch.save({key: tensor for key, tensor in kept.items() if tensor is not None}, "200000-D.ckpt")
+    assert run("import", "200000-D.ckpt", "--as", "stargan", "--domains", "sun,rain", "--out", "judge") == 0
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "not in the files, so fresh where training goes on from them: generator",
+        f"Wrote the bundle judge ({size('judge')} MB)",
+        "What translates is not in the files; training can begin with what is.",
+        "Train on with:  i2i train stargan DATA --init judge",
+    ]
 
 
 def size(folder: str) -> str:

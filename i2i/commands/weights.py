@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
             facts = {"bundle": str(folder), "model": model, "targets": list(manifest.targets), "found": list(found)}
             print(json.dumps(facts, ensure_ascii=False))
         else:
-            print("\n".join([*found, *ending(folder, manifest)]))
+            print("\n".join([*found, *ending(folder, manifest, tuple(made.targets()))]))
 
     @app.command("export-weights", help="Write a model's weights as the files of its reference implementation (.pth).")
     def export_weights(
@@ -107,11 +107,14 @@ def place(out: Path | None, name: str, default: str) -> Path:
     return next(p for n in range(1, 100_000) if not (p := folder / (base if n == 1 else f"{base}-{n}")).exists())
 
 
-def ending(folder: Path, manifest: Manifest) -> list[str]:
-    """What was written, and the commands that use it."""
+def ending(folder: Path, manifest: Manifest, usual: tuple[str, ...]) -> list[str]:
+    """What was written, and the commands that use it; `usual` are the targets of such a model when it is whole."""
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    lines = [f"Wrote the bundle {folder} ({size:,.1f} MB)"]
     named = shlex.quote(str(folder))
+    lines = [f"Wrote the bundle {folder} ({size:,.1f} MB)"]
     to = f" --to {shlex.quote(manifest.targets[0])}" if manifest.targets else ""
-    lines.append(f"Translate with: i2i translate --model {named}{to} photos/")
+    if manifest.targets or not usual:
+        lines.append(f"Translate with: i2i translate --model {named}{to} photos/")
+    else:
+        lines.append("What translates is not in the files; training can begin with what is.")
     return [*lines, f"Train on with:  i2i train {manifest.model} DATA --init {named}"]
