@@ -101,7 +101,8 @@ def check_sizes(
         return
     ways = [" ".join(f"--image-{name} {new}" for name, _, new in wrong)]
     ways += ["--generator global"] * (local and fits(most, False))
-    if fewer := next((downs for downs in range(most - 1, 0, -1) if fits(downs, local)), None):
+    sensible = range(most - 1, (most + 1) // 2 - 1, -1)  # with half as many halvings it would be another network
+    if fewer := next((downs for downs in sensible if downs and fits(downs, local)), None):
         ways.append(" ".join(f"{flag} {fewer}" for flag, downs in halvings.items() if downs > fewer))
     raise ValueError(
         " and ".join(f"image {name} {side}" for name, side, _ in wrong)

@@ -308,6 +308,8 @@ def test_bf16_stays_near_float32():
         ((64, 100), {}, "width 100 does not suit .*; use --image-width 96, or --generator global$"),
         ((70, 100), {}, "size 70 and image width 100 do not suit .*; use --image-size 64 --image-width 96$"),
         ((70, 70), {}, "use --image-size 64$"),
+        ((128, 200), {"downs": 4}, "width 200 .* of 64 and at least 128; use --image-width 192$"),
+        ((128, 208), {"downs": 4}, "width 208 .*; use --image-width 192, or --generator global, or --downs 2$"),
         ((16, 64), {}, "size 16 .*; use --image-size 32, or --generator global, or --downs 1$"),
         ((50, 50), {"generator": "global"}, "of 4 and at least 8; use --image-size 48, or --downs 1$"),
         ((32, 32), {"encoder_downs": 3, "features": "label"}, "at least 64; use .* 64, or .*, or --encoder-downs 2$"),
