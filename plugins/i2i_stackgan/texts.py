@@ -176,14 +176,14 @@ class Texts(nn.Module):
             self._tell(unready, f"{unready}; go on with the run for more: i2i resume RUN")
         if embedding is not None:
             return read_vector(embedding, self.size).to(like)
-        if text is None:
-            known = f"; words of the training captions: {captions.some(self.vocabulary)}" * bool(self.vocabulary)
-            raise ValueError(f'say what to draw, as in --text "a red bird"{known}')
         if not held:
             raise ValueError(
                 "this model was imported without its text encoder, so it understands no sentence; give the sentence's "
                 f"embedding, {self.size} numbers in an .npy, with --embedding"
             )
+        if text is None:
+            known = f"; words of the training captions: {captions.some(self.vocabulary)}" * bool(self.vocabulary)
+            raise ValueError(f'say what to draw, as in --text "a red bird"{known}')
         self._tell(text, *self.notes(text))
         return self._embed([text]).to(like)
 
