@@ -74,6 +74,22 @@ def test_a_bundle_that_cannot_translate_does_not_offer_to(capsys: Any) -> None:
     ]
 
 
+def test_a_bundle_that_takes_no_pictures_is_drawn_of(capsys: Any) -> None:
+    from i2i_stackgan import layouts
+    from i2i_stackgan.networks import FirstGenerator
+
+    net = FirstGenerator(3, 4, 12, 5, 6, 16)
+    torch.save(layouts.written(net, layouts.stage1(4)), "netG_epoch_90.pth")
+    assert run("import", "netG_epoch_90.pth", "--as", "stackgan", "--out", "the birds") == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"Wrote the bundle the birds ({size('the birds')} MB)",
+        "Draw with:      i2i sample 'the birds' (its flags: i2i sample 'the birds' --help)",
+        "Train on with:  i2i train stackgan DATA --init 'the birds'",
+    ]
+    assert run("sample", "the birds", "--help") == 0
+    assert "--embedding" in capsys.readouterr().out
+
+
 def size(folder: str) -> str:
     return f"{sum(path.stat().st_size for path in Path(folder).iterdir()) / 1e6:.1f}"
 

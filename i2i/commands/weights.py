@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from i2i.manifest import Manifest
+    from i2i.model import Model
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +52,7 @@ def register(app: typer.Typer) -> None:
             facts = {"bundle": str(folder), "model": model, "targets": list(manifest.targets), "found": list(found)}
             print(json.dumps(facts, ensure_ascii=False))
         else:
-            print("\n".join([*found, *ending(folder, manifest, tuple(made.targets()))]))
+            print("\n".join([*found, *ending(folder, manifest, made)]))
 
     @app.command("export-weights", help="Write a model's weights as the files of its reference implementation (.pth).")
     def export_weights(
@@ -107,13 +108,15 @@ def place(out: Path | None, name: str, default: str) -> Path:
     return next(p for n in range(1, 100_000) if not (p := folder / (base if n == 1 else f"{base}-{n}")).exists())
 
 
-def ending(folder: Path, manifest: Manifest, usual: tuple[str, ...]) -> list[str]:
-    """What was written, and the commands that use it; `usual` are the targets of such a model when it is whole."""
+def ending(folder: Path, manifest: Manifest, made: Model) -> list[str]:
+    """What was written, and the commands that use it."""
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     named = shlex.quote(str(folder))
     lines = [f"Wrote the bundle {folder} ({size:,.1f} MB)"]
     to = f" --to {shlex.quote(manifest.targets[0])}" if manifest.targets else ""
-    if manifest.targets or not usual:
+    if not made.inputs:
+        lines.append(f"Draw with:      i2i sample {named} (its flags: i2i sample {named} --help)")
+    elif manifest.targets or not made.targets():
         lines.append(f"Translate with: i2i translate --model {named}{to} photos/")
     else:
         lines.append("What translates is not in the files; training can begin with what is.")
