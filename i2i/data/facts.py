@@ -60,6 +60,15 @@ def depth_and_range(tree: Tree, names: Iterable[str]) -> tuple[int, tuple[float,
     return depth, (0.0, float(2**depth - 1))
 
 
+def check_maps(tree: Tree, kind: str, names: Iterable[str]) -> None:
+    """Refuse maps that do not hold one whole number a pixel. Raises ValueError that names the first."""
+    for name in names:
+        info = tree.pictures[name]
+        if info.highest < 0:
+            what = "a JPEG, which changes values" if name.lower().endswith((".jpg", ".jpeg")) else describe(info)
+            raise ValueError(f"{kind} map {name} is {what}; give maps with one whole number a pixel, as PNG")
+
+
 def num_labels(tree: Tree, names: Iterable[str]) -> int:
     """How many labels the label maps use: `labels` of dataset.toml, else the largest found and one more.
 
@@ -67,11 +76,7 @@ def num_labels(tree: Tree, names: Iterable[str]) -> int:
     with a label outside 0 to `labels` - 1, or with one so large that the number of labels has to be told.
     """
     names = list(names)
-    for name in names:
-        info = tree.pictures[name]
-        if info.highest < 0:
-            what = "a JPEG, which changes values" if name.lower().endswith((".jpg", ".jpeg")) else describe(info)
-            raise ValueError(f"label map {name} is {what}; give maps with one whole number a pixel, as PNG")
+    check_maps(tree, "label", names)
     pairs = labels.mapping(tree.config)
     highest = labels.highest(tree, names, pairs)
     worst = max(names, key=lambda name: highest[name])
@@ -114,6 +119,7 @@ def spec_values(tree: Tree, roles: Mapping[str, list[str]]) -> dict[str, object]
     depth, value_range = depth_and_range(tree, (name for names in pictures.values() for name in names))
     counts = {key: channels(tree, names) for key, names in pictures.items()}
     counts |= {key: 1 for key, names in roles.items() if names and key in MAPS}
+    check_maps(tree, "instance", roles.get("instance", ()))
     values = {"channels": counts, "depth": depth, "value_range": value_range, "num_labels": 0}
     if roles.get("label"):
         values["num_labels"] = num_labels(tree, roles["label"])

@@ -69,3 +69,10 @@ def test_labels_outside_are_named(tmp_path) -> None:
         facts.num_labels(tree(tmp_path, a=picture(3)), ["a.png"])
     with pytest.raises(ValueError, match=r"label map maps/a.JPG is a JPEG, which changes values; give maps"):
         facts.num_labels(Tree(tmp_path, {"maps/a.JPG": picture(1)}), ["maps/a.JPG"])
+
+
+def test_instance_maps_hold_numbers_too(tmp_path) -> None:
+    pictures = tree(tmp_path, a=picture(3), b=picture(1, highest=70000), c=picture(3))
+    assert facts.spec_values(pictures, {"target": ["a.png"], "instance": ["b.png"]})["num_labels"] == 0
+    with pytest.raises(ValueError, match=r"instance map c.png is RGB, 8 bit; give maps with one whole number a pixel"):
+        facts.spec_values(pictures, {"target": ["a.png"], "instance": ["b.png", "c.png"]})
