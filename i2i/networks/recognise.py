@@ -146,6 +146,8 @@ def _multiscale(state: State) -> Recognised:
     pattern = r"scale(\d+)_layer(\d+)\." if features else r"layer(\d+)\.(\d+)\."
     places = [(int(match[1]), int(match[2])) for key in state if (match := re.match(pattern, key))]
     scales, first = max(place[0] for place in places) + 1, "scale0_layer0.0.weight" if features else "layer0.0.weight"
+    if scales > len(places):  # before as many networks are built
+        raise ValueError(f"it numbers a scale {scales - 1}, and holds fewer")
     width, in_channels = _shape(state, first)[:2]
     if features:
         layers = len({layer for scale, layer in places if scale == 0}) - 2

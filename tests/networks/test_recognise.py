@@ -151,7 +151,11 @@ def put(key, *shape):
         (lambda state: [state.clear(), put("model.model.0.weight", 4, 3, 4, 4)(state)], '"model.model.3.weight" is'),
         (lambda state: [state.clear(), put("net.0.weight", 4, 3, 1, 1)(state)], '"net.0.bias" is missing'),
         (lambda state: [state.clear(), put("scale0_layer0.0.weight", 4, 3, 4, 4)(state)], "cannot be built"),
-        (lambda state: [state.clear(), put("layer1.0.weight", 4, 3, 4, 4)(state)], '"layer0.0.weight" is missing'),
+        (
+            lambda state: [state.clear(), put("layer1.0.weight", 4, 3, 4, 4)(state)],
+            "numbers a scale 1, and holds fewer",
+        ),
+        (lambda state: [state.clear(), put("scale99999999_layer0.0.weight", 4, 3, 4, 4)(state)], "and holds fewer"),
     ],
 )
 def test_what_does_not_fit_is_named(edit, said):
