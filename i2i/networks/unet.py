@@ -62,7 +62,7 @@ class UNet(nn.Module):
             )
         x, skips = images, []
         for down in self.down:
-            x = down(_laid_out(x, down.conv.weight))  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), ...)
+            x = down(_laid_out(x, down))  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), W / 2**(k + 1))
             skips.append(x)
         x = skips.pop()
         for up in reversed(self.up):
@@ -73,11 +73,12 @@ class UNet(nn.Module):
         return x
 
 
-def _laid_out(images: Tensor, weight: Tensor) -> Tensor:
+def _laid_out(images: Tensor, level: nn.Module) -> Tensor:
     """Keep few pixels that meet many weights as (N, C, H, W) on a CPU: for channels-last ones torch turns the weights.
 
     In the inner levels that takes longer than to convolve.
     """
+    weight = next(level.parameters())  # the convolution's
     return images.contiguous() if images.is_cpu and weight.numel() > images.numel() else images
 
 
