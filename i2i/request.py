@@ -141,8 +141,8 @@ def parse(
 ) -> tuple[list[str], dict[str, Any]]:
     """Take a model's flags out of arguments: the inputs, and the values by field name.
 
-    `others` are flags to suggest for a misspelt one. Raises LookupError for an unknown flag, ValueError for a value
-    that is missing or of the wrong type.
+    `others` are flags to suggest for a misspelt one. Raises LookupError for an unknown flag, ValueError for one given
+    twice, and for a value that is missing or of the wrong type.
     """
     known = flags(schema)
     inputs: list[str] = []
@@ -156,6 +156,8 @@ def parse(
         if flag not in known:
             raise LookupError(f"there is no flag {flag}{nearest(flag, [*known, *others])}")
         row = known[flag]
+        if row["name"] in values:
+            raise ValueError(f"{flag} is given twice; give it once")
         if row["type"] == "true or false":
             if given:
                 raise ValueError(f"{flag} takes no value; it is on by being there, off as --no-{flag[2:]}")

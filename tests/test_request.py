@@ -49,6 +49,8 @@ def test_flags_stand_before_between_and_after_inputs():
         (["--shift", "1"], ValueError, "--shift has no value"),
         (["--shift=1"], ValueError, "--shift has 1 values; give whole number,whole number"),
         (["--keep-sky=yes"], ValueError, "--keep-sky takes no value"),
+        (["--style", "old", "a", "--style=new"], ValueError, "--style is given twice; give it once"),
+        (["--keep-sky", "--no-keep-sky"], ValueError, "--no-keep-sky is given twice"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, error, message):
