@@ -141,8 +141,10 @@ def _other_origin(run: Run, manifest: Manifest) -> str:
     if manifest.spec.channels != run.spec.channels:
         return f". It was trained on channels {words(manifest.spec.channels)}, this data has {words(run.spec.channels)}"
     there = {name: value for name, value in to_plain(run.options).items() if manifest.options.get(name, value) != value}
-    flags = " ".join(f"--{name.replace('_', '-')} {words(manifest.options[name]).replace(',', '')}" for name in there)
-    return f". It was trained with other options; give the same: {flags}" if flags else ""
+    flags = [f"--{name.replace('_', '-')} {words(manifest.options[name]).replace(',', '')}" for name in there]
+    if (size := manifest.spec.image_size) != run.spec.image_size:
+        flags.insert(0, f"--image-size {size[0]}" + (f" --image-width {size[1]}" if size[1] != size[0] else ""))
+    return f". It was trained with other options; give the same: {' '.join(flags)}" if flags else ""
 
 
 def _begin(run: Run, model: Model, engine: Engine, state: checkpoint.State | None, quiet: bool) -> RunLog:

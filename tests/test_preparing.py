@@ -47,6 +47,9 @@ def test_weights_that_do_not_fit_name_the_reason(toys: Any, pairs: Path, capfd: 
     other = preparing.prepare("toy", str(gray(pairs.parent / "gray")), QUICK | {"steps": 3, "init": first})
     with pytest.raises(ValueError, match=r"trained on channels .*source 3.*, this data has .*source 1"):
         training.make_model(other)
+    wider = preparing.prepare("toy", str(pairs), QUICK | {"steps": 3, "init": first, "width": 9, "image_size": 32})
+    with pytest.raises(ValueError, match=r"with other options; give the same: --image-size 16 --width \d"):
+        training.make_model(wider)
     capfd.readouterr()
     train(pairs, "second", init=first)
     assert f"starting from the weights of {first} (step 4" in capfd.readouterr().err
