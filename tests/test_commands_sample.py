@@ -38,7 +38,8 @@ def test_pictures_lie_in_a_folder_of_their_own(here):
     assert "Wrote 3 pictures and dots-samples/sheet.png" in said
     names = sorted(path.name for path in Path("dots-samples").iterdir())
     assert names == ["seed-000007.png", "seed-000008.png", "seed-000009.png", "sheet.png"]
-    assert sample("dots", "-n", "1")[0] == 0  # by name; the second time beside the first
+    code, said = sample("dots", "-n", "1")  # by name; the second time beside the first
+    assert (code, "Drawing 1 picture with" in said) == (0, True)
     assert Path("dots-samples-2/seed-000000.png").exists()
 
 

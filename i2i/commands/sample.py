@@ -75,7 +75,8 @@ def work(found: Found, values: dict[str, Any], place: Path, format: str, device:
     if values["to"] is not None:
         values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request))
     if not quiet:
-        print(f"Drawing {values['samples']:,} pictures with {found.path} ({found.manifest.age})", file=sys.stderr)
+        what = "1 picture" if values["samples"] == 1 else f"{values['samples']:,} pictures"
+        print(f"Drawing {what} with {found.path} ({found.manifest.age})", file=sys.stderr)
 
     from i2i import bundle
     from i2i.device import choose_device
