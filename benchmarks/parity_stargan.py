@@ -18,6 +18,7 @@ from reference_stargan import StarGAN as Reference
 from row_stargan import build, fitted, optimize
 from torch import Tensor, nn
 
+import i2i
 from i2i.data import Stream, open_dataset
 from i2i.data.transforms import eval_transform, train_transform
 from i2i.model import evaluating
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=100)
     parser.add_argument("--classifier-steps", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--precision", nargs="+", default=["auto"], help="of i2i, one or several")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
@@ -59,35 +60,42 @@ def main() -> None:
     samples = Stream(train, varied, seed=args.seed, batch_size=32, workers=0)
     classify = train_classifier(samples, len(names), args.classifier_steps, device)
     right = (classify(pictures).argmax(1) == own).float().mean().item()
-    print(f"{len(train)} pictures to train on, {len(test)} held back, {', '.join(names)}; {args.precision}")
+    print(f"{len(train)} pictures to train on, {len(test)} held back, {', '.join(names)}")
     print(f"the classifier is right about {right:.0%} of the held-back pictures", flush=True)
 
     stream = Stream(train, transform, seed=args.seed, batch_size=args.batch_size, workers=0)
     sizes = {"width": args.width, "blocks": args.blocks, "labels": len(names)} | fitted((args.size, args.size))
     reference = Reference(**sizes, classes=True, n_critic=args.n_critic, lr=args.lr, device=device)
-    model = build(reference, (args.size, args.size), names)
-    batch = next(stream)
-    step_ours = make_step(model, batch, device, args.precision)  # it trains on whatever `batch` holds
-
-    def ours(images: Tensor, label: Tensor) -> Tensor:
-        request = type(model).Request(to=names[int(label)])
-        return model.translate({"source": images}, request)
+    models = [build(reference, (args.size, args.size), names) for _ in args.precision]
+    batch = next(stream)  # they train on whatever it holds
+    steps = [make_step(m, batch, device, precision) for m, precision in zip(models, args.precision, strict=True)]
 
     def script(images: Tensor, label: Tensor) -> Tensor:
         there = F.one_hot(label, len(names)).float().expand(len(images), -1).to(device)
         return reference.G(images, there)
 
-    print(f"{'':6s} {'taken for the target':>22s} {'there and back':>18s}")
-    print(f"{'step':>6s} {'i2i':>11s} {'script':>10s} {'i2i':>10s} {'script':>7s}")
+    print("taken for the target, and the difference there and back: the script, i2i in", ", ".join(args.precision))
     for step in range(args.steps):
         optimize(reference, {k: v.to(device) for k, v in batch.items()}, step)
-        step_ours()
+        for step_ours in steps:
+            step_ours()
         batch.update(next(stream))
         if (step + 1) % args.every == 0 or step + 1 == args.steps:
-            with evaluating(model):
-                hit, back = judge(ours, classify, pictures, own, len(names))
-                their_hit, their_back = judge(script, classify, pictures, own, len(names))
-            print(f"{step + 1:6d} {hit:11.1%} {their_hit:10.1%} {back:10.2f} {their_back:7.2f}", flush=True)
+            with torch.no_grad():
+                judged = [judge(script, classify, pictures, own, len(names))]
+            for model in models:
+                with evaluating(model):
+                    judged.append(judge(ours(model, names), classify, pictures, own, len(names)))
+            print(f"{step + 1:6d}" + "".join(f"{hit:10.1%} {back:6.2f}" for hit, back in judged), flush=True)
+
+
+def ours(model: i2i.Model, names: tuple[str, ...]) -> Translate:
+    """How a model of i2i translates to a label."""
+
+    def translate(images: Tensor, label: Tensor) -> Tensor:
+        return model.translate({"source": images}, type(model).Request(to=names[int(label)]))
+
+    return translate
 
 
 def train_classifier(samples: Stream, classes: int, steps: int, device: torch.device) -> Callable[[Tensor], Tensor]:
