@@ -168,6 +168,12 @@ class Model(nn.Module, ABC):
         self.manifest: Manifest | None = None  # where it was loaded from, if it was
         self.phase: str = ""  # name of the current phase; core sets it at each start and at load
 
+    def check_training(self) -> None:
+        """Look whether what training needs besides data is there (a file of weights, a package). Default: nothing.
+
+        Core asks once, before a run writes anything, and never where pictures are only translated. Raises ValueError.
+        """
+
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
         return [Phase("train")]

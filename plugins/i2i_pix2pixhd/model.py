@@ -72,12 +72,12 @@ class Pix2PixHD(i2i.Model):
         halvings = {"--downs": o.downs} | ({"--encoder-downs": o.encoder_downs} if self.encoder else {})
         check_sizes(spec.image_size, halvings, self.enhancer is not None, self.discriminator)
 
+    def check_training(self) -> None:
+        if self.options.vgg != "download":
+            self._fetch_vgg()
+
     def phases(self) -> list[i2i.Phase]:
         o = self.options
-        if o.vgg != "download":
-            # The run asks for its phases before it writes anything: a file that is none stops it here. Nobody who only
-            # translates does, so that the file may be gone then.
-            self._fetch_vgg()
         line = i2i.linear_decay(o.decay_start)
         if self.enhancer is None:
             return [i2i.Phase("global", lr=line)]

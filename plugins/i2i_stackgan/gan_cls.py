@@ -133,6 +133,9 @@ class GANCLS(i2i.Model):
             Discriminator(channels, levels, o.text_size, o.projection_size, o.discriminator_width)
         )
 
+    def check_training(self) -> None:
+        self.texts.check()
+
     def phases(self) -> list[i2i.Phase]:
         return [*self.texts.phases(), i2i.Phase(PHASE, lr=options.stairs(self.options.lr_stairs))]
 

@@ -85,6 +85,9 @@ class StackGAN(i2i.Model):
                 Discriminator(channels, levels + 2, o.condition_size, o.discriminator_width, alone=True)
             )
 
+    def check_training(self) -> None:
+        self.texts.check()
+
     def phases(self) -> list[i2i.Phase]:
         o = self.options
         lr, small = options.stairs(o.lr_stairs), 1.0 if o.stages == 1 else 1 / FACTOR

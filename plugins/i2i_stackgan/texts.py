@@ -63,12 +63,7 @@ class Texts(nn.Module):
             self.pictures = PictureEncoder(spec.channels["image"], halvings, size, width)
 
     def phases(self, **how: Any) -> list[i2i.Phase]:
-        """The phase in which the encoder learns; none where there is nothing to learn.
-
-        A run asks for it before it writes anything. Raises ValueError where the file of embeddings is of no use to it.
-        """
-        if self.options.embeddings is not None:
-            self._check_table()
+        """The phase in which the encoder learns; none where there is nothing to learn."""
         return [] if self.encoder is None else [i2i.Phase(PHASE, share=self.options.encoder_share, **how)]
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -116,8 +111,10 @@ class Texts(nn.Module):
                 )
         return self._table
 
-    def _check_table(self) -> None:
+    def check(self) -> None:
         """Raise ValueError for a file of embeddings that is of another size, or of captions that cannot be these."""
+        if self.options.embeddings is None:
+            return
         known, said = set(self.vocabulary), self.table.rows
         if known and not any(known.issuperset(sentence.split()) for sentence in said):
             raise ValueError(

@@ -89,6 +89,9 @@ class StackGANTree(i2i.Model):
         names = (f"discriminator{number + 1}" for number in range(self.options.branches))
         return {name: cast(Discriminator, self.get_submodule(name)) for name in names}
 
+    def check_training(self) -> None:
+        self.texts.check()
+
     def phases(self) -> list[i2i.Phase]:
         small = 0.5 ** (self.options.branches - 1)
         return [*self.texts.phases(image_scale=small), i2i.Phase(PHASE, lr=options.stairs(self.options.lr_stairs))]

@@ -315,7 +315,7 @@ def test_training_goes_on_without_weights_that_cannot_be_had(monkeypatch, capsys
     deep.optimizers(deep.phases()[0])
     assert "takes gray and colour, and the pictures have 5 channels" in capsys.readouterr().err
     small = make(dataclasses.replace(SPEC, image_size=(16, 32)), generator="local", vgg=str(tmp_path / "vgg.pth"))
-    small.phases()
+    small.check_training()
     assert "takes pictures of 16 pixels and more, and some are of 8). Results" in capsys.readouterr().err
 
 

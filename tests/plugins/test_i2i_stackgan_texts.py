@@ -287,18 +287,17 @@ def test_a_model_of_given_embeddings(tmp_path):
 
 
 def test_embeddings_that_do_not_fit_are_refused_before_a_run_is_made(tmp_path):
-    """By `phases`, which a run asks for before it makes its folder, and loading a bundle does not."""
     path = tmp_path / "e.npz"
     np.savez(path, embeddings=embeddings(["a red circle"], 5), captions=np.array(["a red circle"]))
-    assert make(embeddings=str(path), text_size=5).phases()[0].name == "encoder"
+    make(embeddings=str(path), text_size=5).check_training()
     other = make(embeddings=str(path), text_size=7)
     with pytest.raises(
         ValueError, match="holds embeddings of 5 numbers, and this model's have 7; leave --text-size out"
     ):
-        other.phases()
+        other.check_training()
     strange = make(embeddings=str(path), text_size=5, vocabulary=("a", "blue", "circle", "grass"))
     with pytest.raises(ValueError, match=r'no caption of this data: its first is "a red circle", .* are blue, circle'):
-        strange.phases()
+        strange.check_training()
 
 
 def test_options_that_would_do_nothing_are_refused():
