@@ -55,7 +55,7 @@ class ContextEncoder(Filling):
     def __init__(self, options: Options, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
         o, channels = self.options, spec.channels["image"]
-        self.size = check_size(min(spec.image_size), o.overlap)
+        self.size = check_size(spec.image_size, o.overlap)
         generator = ContextEncoderNetwork(channels, self.size, o.generator_width, o.bottleneck, o.bottleneck_width)
         self.generator = networks.initialise(generator, "normal", 0.02)
         if o.pixel_weight < 1:
@@ -125,8 +125,13 @@ def weighted_l2(made: Tensor, real: Tensor, overlap: int, weight: float) -> Tens
     return (weights * difference.square()).mean()
 
 
-def check_size(size: int, overlap: int) -> int:
-    """The side of the pictures. Raises ValueError where it cannot be halved down to the bottleneck."""
+def check_size(sides: tuple[int, int], overlap: int) -> int:
+    """The side of the pictures. Raises ValueError for what is no square, or cannot be halved down to the bottleneck."""
+    size = min(sides)
+    if max(sides) != size:
+        raise ValueError(
+            f"a Context Encoder makes the middle of squares, and {sides[1]}x{sides[0]} is none; leave out --image-width"
+        )
     if size < 16 or size & (size - 1):
         good = max(16, 2 ** round(math.log2(max(1, size))))
         raise ValueError(

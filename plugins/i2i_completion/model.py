@@ -42,7 +42,7 @@ class Completion(Filling):
         self.discriminator = ContextDiscriminator(
             channels,
             o.local_size,
-            min(spec.image_size),
+            spec.image_size,
             o.discriminator_width,
             o.local_layers,
             o.global_layers,

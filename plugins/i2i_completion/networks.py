@@ -64,38 +64,41 @@ class CompletionNetwork(nn.Module):
 
 
 class Tower(nn.Module):
-    """Describe pictures (N, C, side, side) by a vector (N, 16 width): convolutions that halve, then a linear layer."""
+    """Describe pictures (N, C, *size) by a vector (N, 16 width): convolutions that halve, then a linear layer."""
 
-    def __init__(self, channels: int, side: int, width: int, halvings: int, norm_first: bool = False) -> None:
+    def __init__(
+        self, channels: int, size: tuple[int, int], width: int, halvings: int, norm_first: bool = False
+    ) -> None:
         super().__init__()
         layers = []
         for level in range(halvings):
             after = width * min(2**level, 8)
             conv = nn.Conv2d(channels, after, 5, 2, 2, bias=not norm_first)
             layers.append(layer(conv, after, norm_first))
-            channels, side = after, halved(side, 1)
+            channels = after
         self.layers = nn.Sequential(*layers)
-        self.linear = nn.Linear(channels * side * side, 16 * width)
+        height, wide = (halved(side, halvings) for side in size)
+        self.linear = nn.Linear(channels * height * wide, 16 * width)
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.linear(self.layers(pictures).flatten(1)).relu()
 
 
 class ContextDiscriminator(nn.Module):
-    """Judge pictures by a window of them and by the whole: logits (N, 1)."""
+    """Judge pictures (N, C, *size) by a square window of them and by the whole: logits (N, 1)."""
 
     def __init__(
         self,
         channels: int,
         local_size: int,
-        size: int,
+        size: tuple[int, int],
         width: int = 64,
         local_layers: int = 5,
         global_layers: int = 5,
         norm_first: bool = False,
     ) -> None:
         super().__init__()
-        self.local = Tower(channels, local_size, width, local_layers, norm_first)
+        self.local = Tower(channels, (local_size, local_size), width, local_layers, norm_first)
         self.whole = Tower(channels, size, width, global_layers, norm_first)
         self.head = nn.Linear(32 * width, 1)
 

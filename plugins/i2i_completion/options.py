@@ -41,11 +41,15 @@ class Options(i2i.Options):
         "boxes", help="Holes to learn from: boxes, strokes, center, or a folder of masks (white is the hole)."
     )
     hole_sizes: tuple[int, int] | None = i2i.option(
-        None, help="Smallest and largest side of a box, in pixels; by default 3/8 and 1/2 of --image-size.", min=1
+        None,
+        help="Smallest and largest side of a box, in pixels; by default 3/8 and 1/2 of the pictures' short side.",
+        min=1,
     )
     holes: int = i2i.option(1, help="Boxes in a picture, at most.", min=1)
     local_size: int | None = i2i.option(
-        None, help="Side of the window that the discriminator looks at closely; by default 1/2 of --image-size.", min=2
+        None,
+        help="Side of the window that the discriminator looks at closely; by default 1/2 of the short side.",
+        min=2,
     )
     local_layers: int | None = i2i.option(
         None, help="Halvings of that window; by default 5, or fewer for small ones.", min=1, max=8

@@ -98,9 +98,10 @@ def write(model: Completion) -> dict[str, State]:
             "(the PyTorch reference) and before with signed (mmagic)"
         )
     nets = {"completion": completion_names(mmagic)}
-    sides = ((o.local_size, o.local_layers), (min(model.spec.image_size), o.global_layers))
+    height, width = model.spec.image_size
+    sides = ((o.local_size, o.local_layers), (height, o.global_layers))
     theirs = o.local_layers == 5 and o.global_layers in (5, 6) and all(side % 2**n == 0 for side, n in sides)
-    if model.holds("discriminator") and theirs:  # of another shape their code could not read it
+    if model.holds("discriminator") and theirs and height == width:  # of another shape their code could not read it
         nets["discriminator"] = discriminator_names(mmagic, o.local_layers, o.global_layers)
     states = {}
     for net, names in nets.items():

@@ -96,7 +96,7 @@ def test_the_completion_network_is_the_references(golden):
 @pytest.mark.parametrize(("name", "layers"), [("celeba", 5), ("places2", 6)])
 def test_the_discriminator_is_the_references(golden, name, layers):
     data = golden.load(f"glcic_discriminator_div16_{name}")
-    net = ContextDiscriminator(3, 32, 64, 4, 5, layers).double().eval()
+    net = ContextDiscriminator(3, 32, (64, 64), 4, 5, layers).double().eval()
     state = renamed(fill(data["tensors"]), discriminator_names(False, 5, layers), "discriminator")
     net.load_state_dict({key.removeprefix("discriminator."): value for key, value in state.items()})
     seen = {}
@@ -114,9 +114,9 @@ def test_numbers_of_weights_are_those_of_both_codes():
         nets = [
             CompletionNetwork(3),
             CompletionNetwork(3, norm_first=True),
-            ContextDiscriminator(3, 96, 160),
-            ContextDiscriminator(3, 128, 256, global_layers=6),
-            ContextDiscriminator(3, 128, 256, global_layers=6, norm_first=True),
+            ContextDiscriminator(3, 96, (160, 160)),
+            ContextDiscriminator(3, 128, (256, 256), global_layers=6),
+            ContextDiscriminator(3, 128, (256, 256), global_layers=6, norm_first=True),
         ]
     counts = [sum(p.numel() for p in net.parameters()) for net in nets]
     assert counts == [6_072_131, 6_069_155, 39_557_121, 45_063_681, 45_060_225]
@@ -458,6 +458,21 @@ def test_a_run_measures_the_error_in_holes(photos, tmp_path):
     assert 0 < run.figures["masked_l1"] < 100
 
 
+@pytest.mark.parametrize(("masks", "height", "width"), [("boxes", 16, 24), ("strokes", 24, 16), ("center", 16, 28)])
+def test_pictures_that_are_no_squares_are_learned_from_in_all_phases(photos, tmp_path, masks, height, width):
+    options = TINY | RUN | {"image_size": height, "image_width": width, "resize": 36, "masks": masks}
+    run = preparing.prepare("completion", str(photos), options | {"out": tmp_path / "runs", "name": "run"})
+    training.start(run, quiet=True)
+    assert 0 < run.figures["masked_l1"] < 100
+    model = i2i.load(run.folder)
+    whole, local = model.discriminator.whole, model.discriminator.local
+    inputs = [(3, height, width), (3, 8, 8)]  # the window is half the short side
+    shapes = [
+        tower.layers(torch.zeros(1, *shape)).shape[1:] for tower, shape in zip((whole, local), inputs, strict=True)
+    ]
+    assert [tower.linear.in_features for tower in (whole, local)] == [int(np.prod(shape)) for shape in shapes]
+
+
 @pytest.mark.parametrize(
     ("size", "options", "message"),
     [
@@ -504,8 +519,9 @@ def test_published_files_come_and_go_exactly(options):
 
 def test_a_discriminator_that_their_code_cannot_read_is_left_out():
     assert list(make().export_weights()) == ["model_cn", "mpv"]
-    odd = make(dataclasses.replace(SPEC, image_size=(100, 100)), local_size=64)
-    assert list(odd.export_weights()) == ["model_cn", "mpv"]
+    for size in ((100, 100), (128, 192)):
+        odd = make(dataclasses.replace(SPEC, image_size=size), local_size=64)
+        assert list(odd.export_weights()) == ["model_cn", "mpv"]
 
 
 def test_mmagics_discriminator_judges_the_whole_first():

@@ -218,14 +218,16 @@ def test_views_mirror_what_lies_beyond():
 @pytest.mark.parametrize(
     ("size", "overlap", "message"),
     [
-        (100, 4, "a Context Encoder takes sides that are powers of two, and 100 is none; use --image-size 128"),
-        (8, 1, "and 8 is none; use --image-size 16"),
-        (16, 4, "--overlap 4 leaves nothing of the hole at 16 pixels; use --overlap 0"),
+        ((100, 100), 4, "a Context Encoder takes sides that are powers of two, and 100 is none; use --image-size 128"),
+        ((8, 8), 1, "and 8 is none; use --image-size 16"),
+        ((16, 16), 4, "--overlap 4 leaves nothing of the hole at 16 pixels; use --overlap 0"),
+        ((32, 64), 4, "makes the middle of squares, and 64x32 is none; leave out --image-width"),
+        ((64, 32), 4, "makes the middle of squares, and 32x64 is none; leave out --image-width"),
     ],
 )
 def test_sizes_that_cannot_be_halved_are_refused(size, overlap, message):
     with pytest.raises(ValueError, match=message):
-        make(dataclasses.replace(SPEC, image_size=(size, size)), overlap=overlap)
+        make(dataclasses.replace(SPEC, image_size=size), overlap=overlap)
 
 
 def test_one_picture_at_a_time_is_too_few():
