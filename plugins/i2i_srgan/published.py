@@ -30,6 +30,8 @@ WORDS = {"srresnet": "an SRResNet", "msrresnet": "an SRResNet without norms (Bas
 
 def understand(files: Mapping[str, State]) -> i2i.Imported:
     """Understand a generator and, where it is there, a discriminator. Raises ValueError where they do not fit."""
+    for name, state in files.items():
+        _check(name, state)
     kinds = {name: _kind(name, state) for name, state in files.items()}
     if [*kinds.values()].count("discriminator") > 1 or len(kinds) - [*kinds.values()].count("discriminator") != 1:
         words = ", ".join(f"{name} holds a {kind}" for name, kind in kinds.items())
@@ -39,6 +41,7 @@ def understand(files: Mapping[str, State]) -> i2i.Imported:
     state = _renamed(files[name]) if kinds[name] == "rrdb" else files[name]
     options, channels = _generator(name, kinds[name], state)
     net = _on_meta(
+        name,
         lambda: generators.make(
             options["generator"],
             channels,
@@ -47,7 +50,7 @@ def understand(files: Mapping[str, State]) -> i2i.Imported:
             options.get("growth", 32),
             options["scale"],
             generators.SKIPS[options["generator"]],
-        )
+        ),
     )
     weights = _checked(name, state, net)
     # What translates is the average; the file's weights are both. Losses leave no trace in weights.
@@ -58,8 +61,8 @@ def understand(files: Mapping[str, State]) -> i2i.Imported:
     ]
     side = 96
     if judge is not None:
-        width, side = _judge(judge, files[judge], channels)
-        net = _on_meta(lambda: discriminator.Discriminator(channels, width, (side, side)))
+        width, side = _judge(judge, files[judge], channels, options["scale"] * net.size_multiple)
+        net = _on_meta(judge, lambda: discriminator.Discriminator(channels, width, (side, side)))
         tensors |= {f"discriminator.{key}": tensor for key, tensor in _checked(judge, files[judge], net).items()}
         options["discriminator_width"] = width
         found.append(f"{judge}: a discriminator of pictures of {side} pixels, width {width}.")
@@ -89,6 +92,15 @@ def export(model: SRGAN) -> dict[str, dict[str, Tensor]]:
 
 def _added(skip: str) -> str:
     return "nothing" if skip == "none" else f"the {skip} enlargement"
+
+
+def _check(name: str, state: State) -> None:
+    """Refuse what no network has. Raises ValueError."""
+    for key, tensor in state.items():
+        if re.search(r"\d{4}", key):  # nobody counts that far; who did would have us make as many layers
+            raise ValueError(f'{name} holds "{key[:60]}", which no network of SRGAN, BasicSR or ESRGAN does')
+        if not tensor.numel():
+            raise ValueError(f'{name} is damaged: "{key}" has the shape {tuple(tensor.shape)}, without a number')
 
 
 def _kind(name: str, state: State) -> str:
@@ -133,31 +145,40 @@ def _generator(name: str, kind: str, state: State) -> tuple[dict[str, Any], int]
         )
     else:
         stage = r"upsampling\.\d\.upsample_block\.0\.weight" if kind == "srresnet" else r"upconv\d\.weight"
-        areas = [len(tensor) // width for key, tensor in state.items() if re.fullmatch(stage, key)]
+        areas = [_shape(name, state, key)[0] // width for key in state if re.fullmatch(stage, key)]
         scale = math.isqrt(math.prod(areas))
     if scale not in generators.STAGES:
         raise ValueError(f"{name} holds a network that enlarges neither 2, 3, 4 nor 8 times")
     return options | {"scale": scale}, channels
 
 
-def _judge(name: str, state: State, channels: int) -> tuple[int, int]:
-    """The width of a discriminator and the side of the pictures that it takes."""
+def _judge(name: str, state: State, channels: int, multiple: int) -> tuple[int, int]:
+    """The width of a discriminator and the side of the pictures that it takes, of which small ones can be made."""
     width, seen = _shape(name, state, "features.0.weight")[:2]
     if seen != channels:
         raise ValueError(f"{name} judges pictures of {seen} channels, and the generator makes {channels}")
-    left = state["classifier.0.weight"].shape[-1] / (8 * width)
-    return width, 16 * math.isqrt(int(left))
+    left = _shape(name, state, "classifier.0.weight", 2)[1] / (8 * width)  # pixels, after four halvings
+    side = 16 * math.isqrt(int(left)) // multiple * multiple
+    if math.ceil(side / 16) ** 2 != left or side < discriminator.SMALLEST:
+        raise ValueError(
+            f"{name} judges pictures that are no squares, or smaller than {discriminator.SMALLEST} pixels; their sides "
+            "cannot be told from weights. Give the generator without it"
+        )
+    return width, side
 
 
-def _shape(name: str, state: State, key: str) -> tuple[int, ...]:
-    if key not in state or state[key].dim() != 4:
-        raise ValueError(f'{name}: "{key}" is missing, or is no convolution')
+def _shape(name: str, state: State, key: str, axes: int = 4) -> tuple[int, ...]:
+    if key not in state or state[key].dim() != axes:
+        raise ValueError(f'{name}: "{key}" is missing, or is no {"convolution" if axes == 4 else "linear layer"}')
     return tuple(state[key].shape)
 
 
-def _on_meta(build: Any) -> nn.Module:
-    with torch.device("meta"):
-        return build()
+def _on_meta(name: str, build: Any) -> nn.Module:
+    try:
+        with torch.device("meta"):
+            return build()
+    except RuntimeError as error:  # of sizes that no memory has
+        raise ValueError(f"{name} is of a network that cannot be made ({str(error).splitlines()[0]})") from None
 
 
 def _checked(name: str, state: State, net: nn.Module) -> dict[str, Tensor]:

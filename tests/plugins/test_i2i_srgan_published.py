@@ -120,6 +120,41 @@ def test_files_that_do_not_fit_are_refused():
             SRGAN.import_weights(files, ())
 
 
+@pytest.mark.parametrize("kind", MAKE)
+def test_odd_files_are_refused_before_networks_are_made_of_them(kind):
+    whole = state(kind)
+    trunk, first, last, up = {
+        "srresnet": ("trunk", "conv1.0.weight", "conv3.weight", "upsampling.0.upsample_block.0.weight"),
+        "msrresnet": ("body", "conv_first.weight", "conv_last.weight", "upconv1.weight"),
+        "rrdb": ("body", "conv_first.weight", "conv_last.weight", "conv_up1.weight"),
+    }[kind]
+    many = {f"{trunk}.{number}.x": torch.zeros(1) for number in range(10_000)}
+    for more, message in (
+        ({f"{trunk}.100000000.x": torch.zeros(1)}, f'g.pth holds "{trunk}.100000000.x", which no network of SRGAN'),
+        (many, f'g.pth holds "{trunk}.1000.x", which no network of SRGAN'),
+        ({first: torch.zeros(0, 3, 3, 3)}, rf'g.pth is damaged: "{first}" has the shape \(0, 3, 3, 3\), without'),
+        ({last: torch.zeros(0, 8, 3, 3)}, rf'g.pth is damaged: "{last}" has the shape \(0, 8, 3, 3\), without'),
+        ({up: torch.tensor(1.0)}, f'g.pth: "{up}" is'),
+        ({first: torch.zeros(1).expand(10**9, 3, 3, 3)}, "g.pth"),
+    ):
+        with pytest.raises(ValueError, match=f"^{message}"):
+            SRGAN.import_weights({"g.pth": whole | more}, ())
+
+
+def test_a_discriminators_size_is_told_or_refused():
+    weights = state("srresnet")
+    for size in ((32, 64), (16, 16)):
+        judge = discriminator.Discriminator(3, 2, size).state_dict()
+        with pytest.raises(ValueError, match=r"d.pth judges pictures that are no squares, or smaller than 32 pixels"):
+            imported({"d.pth": judge, "g.pth": weights})
+    for shape in ((), (1024,), (1024, 7), (1024, 0)):
+        judge = discriminator.Discriminator(3, 2, (32, 32)).state_dict() | {"classifier.0.weight": torch.zeros(shape)}
+        with pytest.raises(ValueError, match=r"^d\.pth"):
+            SRGAN.import_weights({"d.pth": judge, "g.pth": weights}, ())
+    judge = discriminator.Discriminator(3, 2, (78, 78)).state_dict()  # sides of three times a small picture's
+    assert imported({"d.pth": judge, "g.pth": state("srresnet", 3)})[1].spec.image_size == (78, 78)
+
+
 def test_what_is_added_elsewhere_cannot_be_exported():
     spec = i2i.DataSpec(channels={"image": 3}, image_size=(32, 32))
     model = SRGAN(
