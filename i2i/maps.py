@@ -59,8 +59,8 @@ def transparent(picture: Picture, name: str) -> Array:
     """The mask (H, W, 1) of what is wholly transparent. Raises ValueError where nothing is."""
     if picture.alpha is None or picture.alpha.all():
         raise ValueError(
-            f"{name} has no hole; give its mask with --mask FILE, or --mask-box X,Y,WIDTH,HEIGHT, or make the hole "
-            "transparent"
+            f"there is no hole in {name}; give its mask with --mask FILE, or --mask-box X,Y,WIDTH,HEIGHT, or make the "
+            "hole transparent"
         )
     return (picture.alpha == 0).astype(np.uint8)[..., None]
 
@@ -68,11 +68,15 @@ def transparent(picture: Picture, name: str) -> Array:
 def box(picture: Picture, place: tuple[int, int, int, int]) -> Array:
     """The mask (H, W, 1) of a box: x, y, width and height in pixels. Raises ValueError where it misses the picture."""
     x, y, width, height = place
+    if min(width, height) < 1:
+        raise ValueError(
+            f"is not filled: --mask-box {x},{y},{width},{height} is a box of no pixel; give X,Y,WIDTH,HEIGHT"
+        )
     mask = np.zeros((picture.height, picture.width, 1), np.uint8)
     mask[max(0, y) : max(0, y + height), max(0, x) : max(0, x + width)] = 1
     if not mask.any():
         raise ValueError(
-            f"the box {x},{y},{width},{height} of --mask-box lies outside its {picture.width} x {picture.height} pixels"
+            f"has {picture.width} x {picture.height} pixels, and --mask-box {x},{y},{width},{height} lies outside them"
         )
     return mask
 
@@ -139,6 +143,8 @@ def read_companions(job: Job) -> dict[str, Array]:
     read_ones = {}
     for key, path in job.companions.items():
         if not path.is_file():
-            raise ValueError(f"{job.name} has no {key} in {shown(path.parent)}; one of the same name is needed there")
+            raise ValueError(
+                f"there is no {key} of {job.name} in {shown(path.parent)}; one of the same name is needed there"
+            )
         read_ones[key] = read(path, key).pixels
     return read_ones

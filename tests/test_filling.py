@@ -60,7 +60,7 @@ def test_a_mask_file_a_folder_of_masks_and_a_box(photo):
     assert (read("photo-translated.png").pixels == filled(PIXELS)).all()
     Path("masks").mkdir()
     Path("mask.png").rename("masks/photo.jpg.png")
-    assert fill([photo], Path("masks"), overwrite=True).failed[0][1].startswith("photo.png has no mask in masks")
+    assert fill([photo], Path("masks"), overwrite=True).failed[0][1].startswith("there is no mask of photo.png in masks")
     Path("masks/photo.jpg.png").rename("masks/photo.png")
     assert fill([photo], Path("masks"), overwrite=True).exit_code == 0
     fill([photo], mask_box=(12, -1, 40, 4), overwrite=True)
@@ -68,7 +68,12 @@ def test_a_mask_file_a_folder_of_masks_and_a_box(photo):
     box[:3, 12:] = True
     assert (read("photo-translated.png").pixels == filled(PIXELS, box)).all()
     outside = fill([photo], mask_box=(14, 0, 2, 2), overwrite=True)
-    assert outside.failed[0][1] == "the box 14,0,2,2 of --mask-box lies outside its 14 x 11 pixels"
+    assert outside.failed[0][1] == "has 14 x 11 pixels, and --mask-box 14,0,2,2 lies outside them"
+    assert outside.line().endswith(
+        "(1 failed: photo.png has 14 x 11 pixels, and --mask-box 14,0,2,2 lies outside them)."
+    )
+    flat = fill([photo], mask_box=(2, 2, 0, 5), overwrite=True)
+    assert flat.failed[0][1] == "is not filled: --mask-box 2,2,0,5 is a box of no pixel; give X,Y,WIDTH,HEIGHT"
 
 
 def test_what_is_transparent_is_the_hole_and_the_result_is_opaque(photo):
@@ -83,7 +88,7 @@ def test_what_is_transparent_is_the_hole_and_the_result_is_opaque(photo):
 
 
 def test_a_picture_without_a_hole_is_told_how_to_get_one(photo):
-    assert fill([photo]).failed[0][1].startswith("photo.png has no hole; give its mask with --mask FILE")
+    assert fill([photo]).failed[0][1].startswith("there is no hole in photo.png; give its mask with --mask FILE")
 
 
 def test_masks_of_nothing_and_of_all(photo):

@@ -81,7 +81,7 @@ def test_companions_are_found_by_name(labels, tmp_path):
     assert (read(tmp_path / "labels-photo/gray.png").pixels[:, ::2] == painted(LABELS)[:, ::2]).all()
     assert (read(tmp_path / "labels-photo/deep/palette.png").pixels[:, ::2] == 0).all()
     assert dict(summary.failed)["labels/much.png"] == (
-        "labels/much.png has no instance in inst; one of the same name is needed there"
+        "there is no instance of labels/much.png in inst; one of the same name is needed there"
     )
 
 
