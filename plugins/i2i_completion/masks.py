@@ -143,7 +143,7 @@ class Folder:
                 f"--masks {folder}: there is no such folder; give a folder of masks (white is the hole), or choose "
                 f"{', '.join(KINDS)}"
             )
-        files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in folder.rglob("[!.]*") if path.suffix.lower() in SUFFIXES)
         masks = [mask for mask in (read(path, size) for path in files) if mask.any() and not mask.all()]
         if not masks:
             what = "that hide a part of a picture" if files else "in it"
@@ -161,11 +161,15 @@ class Folder:
 
 
 def read(path: Path, size: Size) -> np.ndarray:
-    """Read a mask at a size: (H, W), true where it is brighter than the middle. Raises ValueError naming the file."""
+    """Read a mask at a size: (H, W), true where it is brighter than the middle, or 1 where no number is larger.
+
+    Raises ValueError naming the file.
+    """
     try:
         with Image.open(path) as image:
             deep = image.mode.startswith("I")  # 16 bits, which converting would cut off
-            scaled = (image if deep else image.convert("L")).resize(size[::-1], Image.Resampling.NEAREST)
-            return np.asarray(scaled) > (32767 if deep else 127)
+            gray = image if deep else image.convert("L")
+            highest = (65535 if deep else 255) if gray.getextrema()[1] > 1 else 1
+            return np.asarray(gray.resize(size[::-1], Image.Resampling.NEAREST)) > highest / 2
     except Exception as error:  # Pillow raises much for a damaged file
         raise ValueError(f"{path} cannot be read as a mask ({error}); take it out of the folder") from None

@@ -129,6 +129,19 @@ def test_masks_of_any_depth_are_set_above_the_middle(tmp_path):
         assert read_mask(tmp_path / name, (1, 5)).tolist() == [[False, False, False, True, True]], name
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_masks_of_0_and_1_are_set_at_1_as_in_translating(tmp_path, dtype):
+    Image.fromarray(np.array([[0, 1, 1]], dtype)).save(tmp_path / "ones.png")
+    assert read_mask(tmp_path / "ones.png", (1, 3)).tolist() == [[False, True, True]]
+    Image.fromarray(np.array([[0, 1, np.iinfo(dtype).max]], dtype)).save(tmp_path / "dark.png")
+    assert read_mask(tmp_path / "dark.png", (1, 3)).tolist() == [[False, False, True]]
+
+
+def test_hidden_files_are_no_masks(folder):
+    (folder / "._1.png").write_bytes(b"what another system keeps about 1.png")
+    assert Folder(folder, (8, 8)).count == 10
+
+
 def test_a_file_that_is_no_mask_is_named(folder):
     (folder / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"broken\.png cannot be read as a mask .*; take it out of the folder"):
