@@ -60,7 +60,8 @@ def test_a_mask_file_a_folder_of_masks_and_a_box(photo):
     assert (read("photo-translated.png").pixels == filled(PIXELS)).all()
     Path("masks").mkdir()
     Path("mask.png").rename("masks/photo.jpg.png")
-    assert fill([photo], Path("masks"), overwrite=True).failed[0][1].startswith("there is no mask of photo.png in masks")
+    unmasked = fill([photo], Path("masks"), overwrite=True)
+    assert unmasked.failed[0][1].startswith("there is no mask of photo.png in masks")
     Path("masks/photo.jpg.png").rename("masks/photo.png")
     assert fill([photo], Path("masks"), overwrite=True).exit_code == 0
     fill([photo], mask_box=(12, -1, 40, 4), overwrite=True)
