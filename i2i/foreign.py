@@ -36,6 +36,7 @@ _OPCODES = (  # of protocol 2, which torch.save writes, and what it takes to nam
     *(pickle.BINFLOAT, pickle.BINUNICODE, pickle.SHORT_BINSTRING, pickle.BINPUT, pickle.LONG_BINPUT),
     *(pickle.BINGET, pickle.LONG_BINGET, pickle.FRAME, pickle.MEMOIZE, pickle.STACK_GLOBAL, pickle.SHORT_BINUNICODE),
 )
+WRAPPERS = ("params_ema", "params", "state_dict")  # BasicSR's, and what most trainers write
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -249,8 +250,9 @@ def _tensors(values: Any, path: Path) -> Mapping[str, Tensor]:
     """The state dict among what a file holds. Raises ValueError that says what is there instead."""
     import torch
 
-    if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
-        values = values["state_dict"]
+    if isinstance(values, Mapping):  # trainers put the state dict beside other things; an average is what translates
+        inner = (values[key] for key in WRAPPERS if isinstance(values.get(key), Mapping))
+        values = next(inner, values)
     if not isinstance(values, Mapping):
         raise ValueError(f"{path} holds {_article(values)}, not a state dict of tensors")
     state = {key: value for key, value in values.items() if key != "_metadata"}

@@ -81,6 +81,7 @@ def test_other_honest_ways_of_keeping_weights(tmp_path: Path) -> None:
         parallel,
         {"state_dict": state, "epoch": 7, "best": 0.5, "name": "x", "optimizer": {"lr": [0.1], "on": True}},
         {"state_dict": parallel},
+        {"params": {"0.weight": torch.zeros(1)}, "params_ema": state},
         dict(state) | {"_metadata": {"": {"version": 1}}},
     ]
     for case in cases:
