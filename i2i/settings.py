@@ -64,6 +64,9 @@ class Settings(Options):
             interval(getattr(self, name), "--" + name.replace("_", "-"))
         if self.time_limit is not None and interval(self.time_limit, "--time-limit")[0] == "steps":
             raise ValueError(f"--time-limit is {self.time_limit}; give a time with its unit, such as 8h")
+        if self.rotate and self.size[0] != self.size[1]:
+            wide, high = self.size[1], self.size[0]
+            raise ValueError(f"--rotate needs squares, and the size is {wide}x{high}; use --no-rotate")
         if self.resize is not None and self.crop != "none" and self.resize < self.image_size:
             raise ValueError(
                 f"--resize {self.resize} is smaller than --image-size {self.image_size}; "

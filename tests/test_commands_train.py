@@ -170,6 +170,7 @@ def test_an_unknown_model_and_no_data_are_answered() -> None:
         ({"steps": 0}, "--steps is 0; give a number of at least 1"),
         ({"checkpoint_every": "soon"}, "--checkpoint-every is 'soon'; give steps (500) or a time (30s, 5m, 8h)"),
         ({"time_limit": "500"}, "--time-limit is 500; give a time with its unit, such as 8h"),
+        ({"rotate": True, "image_width": 512}, "--rotate needs squares, and the size is 512x256; use --no-rotate"),
         ({"resize": 100}, "--resize 100 is smaller than --image-size 256; use --resize 256 or more"),
     ],
 )
