@@ -14,7 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from i2i import contact, images, maps
-from i2i.errors import Stopped
+from i2i.errors import Stopped, sentence
 from i2i.picture import Array, Picture
 from i2i.request import How
 from i2i.status import duration
@@ -212,7 +212,7 @@ class _Batch:
     def _fail(self, job: Job, error: Exception) -> None:
         why = _why(error)
         self.summary.failed.append((job.name, why))
-        self._tell(why[:1].upper() + why[1:] if job.name in why else f"{job.name} {why}")
+        self._tell(sentence(why) if job.name in why else f"{job.name} {why}")
 
     def _tell(self, problem: str = "") -> None:
         done = self.summary.written + self.summary.skipped + len(self.summary.failed)

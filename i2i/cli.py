@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 import traceback
 from importlib import import_module
@@ -13,12 +12,9 @@ from typing import Any
 import typer
 
 from i2i import notes
-from i2i.errors import Stopped
+from i2i.errors import Stopped, sentence
 from i2i.plugins import registry
 
-BEGINNINGS = re.compile(
-    r"(a|all|cannot|its|name|neither|no|none|nothing|one|only|say|the|there|these|this|too|unknown) "
-)
 COMMANDS = ("train", "resume", "translate", "sample", "data", "models", "runs", "weights", "plugins", "doctor")
 
 
@@ -120,5 +116,4 @@ def message(error: Exception) -> str:
     """What to print of an error: its sentence, with a capital unless it begins with a name, such as a file's."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    text = str(error)
-    return text[:1].upper() + text[1:] if BEGINNINGS.match(text) else text
+    return sentence(str(error))
