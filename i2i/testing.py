@@ -118,7 +118,7 @@ def check_model(
     phases = [phase.name for phase in model.phases()]
     assert len(set(phases)) == len(phases) > 0, f"the phases of {name} are {phases}; give each a name of its own"
 
-    settings = Settings(batch_size=batch_size, image_size=spec.image_size[0])
+    settings = Settings(batch_size=batch_size, image_size=spec.image_size[0], image_width=spec.image_size[1])
     optimizers: dict[str, Optimizer] = {}
     for phase in model.phases():
         (stretch,) = plan([phase], settings, steps)  # as many steps for each, whatever its share
@@ -218,11 +218,11 @@ def _check_translate(model: Model, spec: DataSpec) -> None:
         return
     state = {name: value.clone() for name, value in model.state_dict().items()}
     unit, smallest = model.size_multiple, max(model.min_size, model.size_multiple)
-    side = -(-max(smallest, spec.image_size[0]) // unit) * unit
+    tall, wide = (-(-max(smallest, side) // unit) * unit for side in spec.image_size)
     channels = dataclasses.replace(spec, channels=_source_channels(model, spec), parts=(), vocabulary=())
     for target in model.targets() or (None,):
         request = type(model).Request(to=target)
-        for height, width, count in ((side, side, 1), (side, side + unit, 2)):
+        for height, width, count in ((tall, wide, 1), (tall, wide + unit, 2)):
             source = synthetic_batch(channels, count, 5, (height, width))
             with evaluating(model):
                 torch.manual_seed(request.seed)
@@ -238,7 +238,7 @@ def _check_translate(model: Model, spec: DataSpec) -> None:
             assert max(-low, high) <= 1.0001, f"translate left [-1, 1]: {low:.3f} to {high:.3f}"
             assert torch.equal(output, again), "translate gives another picture each time; draw from request.seed alone"
         with evaluating(model):
-            source = synthetic_batch(channels, 1, 5, (side, side))
+            source = synthetic_batch(channels, 1, 5, (tall, wide))
             (row,) = model.preview([(source, request)])
         for title, image in row.items():
             assert image.dim() == 3, f'preview gave the shape {tuple(image.shape)} for "{title}", not (C, H, W)'
