@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from i2i.networks.padding import Pad, pad
+from i2i.networks.products import ConvTranspose2d
 from i2i.options import nearest
 
 NORMS = ("instance", "batch", "none")
@@ -79,7 +80,7 @@ def upsampling(in_channels: int, out_channels: int, kind: str, size: int, bias: 
     """
     if kind == "transposed":
         output_padding = size % 2  # an odd kernel alone would give 2H - 1
-        return {"conv": nn.ConvTranspose2d(in_channels, out_channels, size, 2, 1, output_padding, bias=bias)}
+        return {"conv": ConvTranspose2d(in_channels, out_channels, size, 2, 1, output_padding, bias=bias)}
     if kind == "resize":
         conv = nn.Conv2d(in_channels, out_channels, 3, bias=bias)
         return {"resize": nn.Upsample(scale_factor=2, mode="nearest"), "pad": Pad(1), "conv": conv}

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from i2i.networks.initialisation import initialise
 from i2i.networks.layers import normalisation, stage, upsampling
+from i2i.networks.products import Conv2d
 
 
 class UNet(nn.Module):
@@ -39,7 +40,7 @@ class UNet(nn.Module):
         # skip gives, for one tensor less in memory.
         self.down = nn.ModuleList()
         for level, channels in enumerate(widths):
-            conv = nn.Conv2d(widths[level - 1] if level else in_channels, channels, 4, stride=2, padding=1, bias=bias)
+            conv = Conv2d(widths[level - 1] if level else in_channels, channels, 4, stride=2, padding=1, bias=bias)
             inner = 0 < level < innermost  # the innermost map may be 1x1, which no norm can take
             act = nn.ReLU(inplace=True) if level == innermost else nn.LeakyReLU(0.2, inplace=True)
             self.down.append(stage(conv=conv, norm=normalisation(norm, channels) if inner else None, act=act))
@@ -62,25 +63,11 @@ class UNet(nn.Module):
             )
         x, skips = images, []
         for down in self.down:
-            x = down(_laid_out(x, down))  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), W / 2**(k + 1))
+            x = down(x)  # level k: (N, width * min(2**k, 8), H / 2**(k + 1), W / 2**(k + 1))
             skips.append(x)
         x = skips.pop()
         for up in reversed(self.up):
             x = up(x)
             if skips:
-                skip = skips.pop()
-                x = torch.cat([skip, x.contiguous(memory_format=_layout(skip))], dim=1).relu_()
+                x = torch.cat([skips.pop(), x], dim=1).relu_()
         return x
-
-
-def _laid_out(images: Tensor, level: nn.Module) -> Tensor:
-    """Keep few pixels that meet many weights as (N, C, H, W) on a CPU: for channels-last ones torch turns the weights.
-
-    In the inner levels that takes longer than to convolve.
-    """
-    weight = next(level.parameters())  # the convolution's
-    return images.contiguous() if images.is_cpu and weight.numel() > images.numel() else images
-
-
-def _layout(images: Tensor) -> torch.memory_format:
-    return torch.channels_last if images.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
