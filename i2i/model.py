@@ -153,6 +153,7 @@ class Model(nn.Module, ABC):
     run_defaults: ClassVar[Mapping[str, Any]] = {}  # this model's defaults of run options
     eager: tuple[str, ...] = ()  # submodules that --compile leaves alone (differentiated twice)
     trains_jointly: ClassVar[bool] = False  # whether it can be trained on several data sets (spec.parts)
+    sees_pieces: ClassVar[bool] = False  # whether it learns of pieces of pictures: held-back ones are cut, not shrunk
     joins_targets: bool = False  # whether --to x,y asks for several targets at once (attributes)
     companions: ClassVar[Mapping[str, str]] = {}  # further inputs of translate() that may be given: key -> help
     watches: tuple[Watch, ...] = ()

@@ -13,6 +13,7 @@ from i2i import bundle, catalogue, checkpoint, distributed, figures
 from i2i.cards import ModelCard, import_target
 from i2i.data import open_datasets
 from i2i.data.check import check
+from i2i.data.sizes import short_side
 from i2i.model import Model
 from i2i.options import Options, build, describe, nearest, read_toml
 from i2i.plugins import load_class, registry
@@ -137,7 +138,10 @@ def _open(
 ) -> Run:
     """Open the data and make the Run of it, without a folder yet."""
     dataset = open_datasets(roots, card.kinds, "train", settings, data_options)
-    held_back = open_datasets(roots, (dataset.kind,), "test", settings, data_options)
+    pieces = load_class(card).sees_pieces
+    short = short_side(settings.resize, settings.image_size, settings.crop)
+    kept = data_options | ({"resize": short} if pieces else {})
+    held_back = open_datasets(roots, (dataset.kind,), "test", settings, kept)
     size, spec = settings.size, dataset.spec()
     parts = tuple(dataclasses.replace(part, image_size=size) for part in spec.parts)
     return Run(

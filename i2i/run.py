@@ -125,9 +125,10 @@ class Run:
         """Pictures and what to ask of a model for each: held-back ones, or of training where nothing is held back."""
         from i2i.data.transforms import eval_transform
 
-        transform = eval_transform(self.settings, self.spec.image_size, self.spec.value_range)
+        cls = load_class(self.card)
+        transform = eval_transform(self.settings, self.spec.image_size, self.spec.value_range, cls.sees_pieces)
         examples = (self.held_back or self.dataset).examples(transform, count)
-        own = load_class(self.card).Request  # a kind of data knows only the base's fields
+        own = cls.Request  # a kind of data knows only the base's fields
         return [
             (inputs, own(to=asked.to, seed=asked.seed) if type(asked) is Request else asked)
             for inputs, asked in examples

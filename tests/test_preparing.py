@@ -55,6 +55,23 @@ def test_weights_that_do_not_fit_name_the_reason(toys: Any, pairs: Path, capfd: 
     assert f"starting from the weights of {first} (step 4" in capfd.readouterr().err
 
 
+def test_held_back_pictures_are_cut_at_the_scale_of_training_for_a_model_of_pieces(
+    toys: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ramp = np.repeat(np.arange(20, dtype=np.uint8)[:, None, None] * 12, 20, 1).repeat(3, 2)  # a row, a value
+    for side in ("source", "target"):
+        for path in (pairs / side).iterdir():
+            PIL.Image.fromarray(ramp).save(path)
+    rows = {}
+    for pieces in (False, True):
+        monkeypatch.setattr(toys.Toy, "sees_pieces", pieces)
+        run = preparing.prepare("toy", str(pairs), QUICK | {"steps": 3})  # 16 pixels, of pictures kept with 20
+        (inputs, _), *_ = run.shown(1)
+        rows[pieces] = (inputs["source"][0, 0, :, 0] + 1) * 127.5 / 12
+    assert rows[True].tolist() == pytest.approx(list(range(2, 18)), abs=1e-4)  # the middle, as it is
+    assert rows[False][-1] - rows[False][0] > 17.5  # the whole, shrunk
+
+
 def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = train(pairs, "run")
     for steps, factor in ((6, 0.1), (8, 0.5)):

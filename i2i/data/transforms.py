@@ -27,11 +27,9 @@ def train_transform(
     `image_size` is the phase's; a smaller one than the run's shrinks the resizing in proportion.
     """
     height, width = _pair(image_size)
-    kept = sizes.short_side(settings.resize, settings.image_size, settings.crop)
-    resized = (max(side, round(kept * side / settings.image_size)) for side in (height, width))
     return JointTransform(
         size=(height, width),
-        resized=(next(resized), next(resized)),
+        resized=_resized(settings, (height, width)),
         value_range=value_range,
         crop=settings.crop,
         flip=settings.flip,
@@ -42,12 +40,23 @@ def train_transform(
 
 
 def eval_transform(
-    settings: Settings, image_size: int | tuple[int, int], value_range: tuple[float, float]
+    settings: Settings, image_size: int | tuple[int, int], value_range: tuple[float, float], pieces: bool = False
 ) -> JointTransform:
-    """The transform of previews and evaluation: resize and cut the middle out, or squeeze; nothing random."""
-    height, width = _pair(image_size)
+    """The transform of previews and evaluation: resize and cut the middle out, or squeeze; nothing random.
+
+    Pictures are resized to be seen as whole as can be or, in `pieces`, as training resizes them.
+    """
+    size = _pair(image_size)
     crop = "none" if settings.crop == "none" else "center"
-    return JointTransform(size=(height, width), resized=(height, width), value_range=value_range, crop=crop)
+    resized = _resized(settings, size) if pieces else size
+    return JointTransform(size=size, resized=resized, value_range=value_range, crop=crop)
+
+
+def _resized(settings: Settings, size: tuple[int, int]) -> tuple[int, int]:
+    """The (H, W) that training pictures cover before `size` is cut out of them."""
+    kept = sizes.short_side(settings.resize, settings.image_size, settings.crop)
+    height, width = (max(side, round(kept * side / settings.image_size)) for side in size)
+    return height, width
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

@@ -32,6 +32,7 @@ class SRGAN(i2i.Model):
 
     Options = options.Options
     metric = "psnr_y"
+    sees_pieces = True  # at the sharpness that it learns
     run_defaults = {"batch_size": 16, "epochs": 1000, "image_size": 96, "resize": 321, "rotate": True}  # noqa: RUF012
 
     def __init__(self, options: options.Options, spec: i2i.DataSpec) -> None:
