@@ -9,7 +9,7 @@ from i2i.networks.multiscale import MultiScaleDiscriminator, halve
 from i2i.networks.padding import Pad, pad
 from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
 from i2i.networks.pool import ImagePool
-from i2i.networks.recognise import Recognised, recognise
+from i2i.networks.recognise import Recognised, check_claims, recognise
 from i2i.networks.reference import from_reference, to_reference
 from i2i.networks.resizing import bicubic_down, bicubic_up, mirrored
 from i2i.networks.resnet import ResidualBlock, ResNetGenerator
@@ -30,6 +30,7 @@ __all__ = [
     "VGGFeatures",
     "bicubic_down",
     "bicubic_up",
+    "check_claims",
     "from_reference",
     "halve",
     "initialise",

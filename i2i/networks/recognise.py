@@ -76,6 +76,18 @@ def _look(state: State) -> Recognised:
     raise ValueError(f"it holds {some}, which no known generator or discriminator does")
 
 
+def check_claims(name: str, state: State, of: str) -> None:
+    """Refuse a file of that `name` whose keys or shapes no network has, before as many layers are made.
+
+    `of` says of what networks it was expected to be. Raises ValueError.
+    """
+    for key, tensor in state.items():
+        if re.search(r"\d{4}", key):  # nobody counts that far
+            raise ValueError(f'{name} holds "{key[:60]}", which no network of {of} does')
+        if not tensor.numel():
+            raise ValueError(f'{name} is damaged: "{key}" has the shape {tuple(tensor.shape)}, without a number')
+
+
 def _resnet(state: State) -> Recognised:
     convolutions = _convolutions(state, "model.")
     blocks = sorted({int(match[1]) for key in state if (match := re.match(r"model\.(\d+)\.conv_block\.", key))})

@@ -27,7 +27,7 @@ def understand(files: Mapping[str, State], domains: tuple[str, ...]) -> i2i.Impo
     states: dict[str, dict[str, Tensor]] = {}
     names: dict[str, str] = {}
     for name, state in files.items():
-        _check(name, state)
+        networks.check_claims(name, state, "pix2pixHD")
         kind = _kind(name, state)
         if kind in states:
             raise ValueError(f"{name} is a second network of one kind; give one *_net_G.pth, *_net_D.pth, *_net_E.pth")
@@ -57,15 +57,6 @@ def understand(files: Mapping[str, State], domains: tuple[str, ...]) -> i2i.Impo
         options |= {"features": "instance", "feature_channels": features}
     spec = _spec(told, target, options, domains, found)
     return i2i.Imported(options, spec, weights, spec.domains[1:], tuple(found))
-
-
-def _check(name: str, state: State) -> None:
-    """Refuse what no network has. Raises ValueError."""
-    for key, tensor in state.items():
-        if re.search(r"\d{4}", key):  # nobody counts that far; who did would have us make as many layers
-            raise ValueError(f'{name} holds "{key[:60]}", which no network of pix2pixHD does')
-        if not tensor.numel():
-            raise ValueError(f'{name} is damaged: "{key}" has the shape {tuple(tensor.shape)}, without a number')
 
 
 def _kind(name: str, state: State) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import i2i
+from i2i import networks
 from i2i_srgan import discriminator, generators
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ WORDS = {"srresnet": "an SRResNet", "msrresnet": "an SRResNet without norms (Bas
 def understand(files: Mapping[str, State]) -> i2i.Imported:
     """Understand a generator and, where it is there, a discriminator. Raises ValueError where they do not fit."""
     for name, state in files.items():
-        _check(name, state)
+        networks.check_claims(name, state, "SRGAN, BasicSR or ESRGAN")
     kinds = {name: _kind(name, state) for name, state in files.items()}
     if [*kinds.values()].count("discriminator") > 1 or len(kinds) - [*kinds.values()].count("discriminator") != 1:
         words = ", ".join(f"{name} holds a {kind}" for name, kind in kinds.items())
@@ -92,15 +93,6 @@ def export(model: SRGAN) -> dict[str, dict[str, Tensor]]:
 
 def _added(skip: str) -> str:
     return "nothing" if skip == "none" else f"the {skip} enlargement"
-
-
-def _check(name: str, state: State) -> None:
-    """Refuse what no network has. Raises ValueError."""
-    for key, tensor in state.items():
-        if re.search(r"\d{4}", key):  # nobody counts that far; who did would have us make as many layers
-            raise ValueError(f'{name} holds "{key[:60]}", which no network of SRGAN, BasicSR or ESRGAN does')
-        if not tensor.numel():
-            raise ValueError(f'{name} is damaged: "{key}" has the shape {tuple(tensor.shape)}, without a number')
 
 
 def _kind(name: str, state: State) -> str:
