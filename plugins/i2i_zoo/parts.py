@@ -1,0 +1,128 @@
+"""What a recipe is made of: what networks are built for, what a discriminator says, and what is asked of the players.
+
+A part names what it needs and forbids in words; `rules` compares them with what the built networks offer, once, before
+anything is written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+import i2i
+from i2i import networks
+
+if TYPE_CHECKING:
+    from i2i_zoo.moment import Moment
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What networks are built for.
+
+    `size` is (height, width) in pixels, `latent` how many numbers a latent has, `classes` how many classes the pictures
+    have (0 where they have none), `conditioning` how the generator and the discriminator are told the class: "none",
+    "concat+concat", "table+projection", "shared+projection", "table+ac" and the like.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    latent: int
+    classes: int = 0
+    conditioning: str = "none"
+
+    @property
+    def generator_conditioning(self) -> str:
+        """How the generator is told the class: what stands before the plus."""
+        return self.conditioning.partition("+")[0]
+
+    @property
+    def discriminator_conditioning(self) -> str:
+        """How the discriminator is told the class, or tells it: what stands after the plus."""
+        return self.conditioning.partition("+")[2] or "none"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a discriminator says of N pictures. All but `images` and `logit` are given by some networks alone."""
+
+    images: Tensor  # (N, C, H, W), what penalties differentiate with respect to
+    logit: Tensor  # (N,), raw, never a probability; of an autoencoder its energy, at least 0
+    labels: Tensor | None = None  # (N,), int64, what the discriminator was told; -1 is unknown
+    features: Tensor | None = None  # (N, F), what its last linear layer gets
+    classes: Tensor | None = None  # (N, K), logits
+    turns: Tensor | None = None  # (N, 4), logits of rotations by 0, 90, 180 and 270 degrees
+    embedding: Tensor | None = None  # (N, E), an encoder's code
+
+    def split(self, *counts: int) -> list[Judged]:
+        """Cut what was judged together into parts of so many pictures."""
+        cut = {name: value.split(list(counts)) for name, value in self._tensors()}
+        return [Judged(**{name: parts[number] for name, parts in cut.items()}) for number in range(len(counts))]
+
+    def _tensors(self) -> list[tuple[str, Tensor]]:
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return [(name, value) for name, value in values if value is not None]
+
+    def gathered(self) -> Judged:
+        """What all ranks' discriminators say, in one batch, with gradients; itself where there is one rank."""
+        return replace(self, **{name: networks.gather(value) for name, value in self._tensors()})
+
+
+class Element(nn.Module):
+    """Something asked of the players: an objective, a penalty, a regulariser. State lies in buffers.
+
+    `needs` and `forbids` are words of `rules.WORDS`. `couples` says why the samples of a batch are not independent, or
+    is empty; what couples is `gathered` over ranks, unless `gathers` is False: then the reason is printed. An element
+    with `every` above 1 is lazy: it has an update of its own each so many updates of its player.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    forbids: ClassVar[frozenset[str]] = frozenset()
+    needs_real: ClassVar[bool] = False  # the generator's update looks at real pictures, too
+    couples: ClassVar[str] = ""
+    gathers: ClassVar[bool] = True
+    every: int = 1
+
+    def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
+        """Terms of the discriminator's loss."""
+        return {}
+
+    def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
+        """Terms of the generator's loss; `real` is None unless some element needs it."""
+        return {}
+
+    def stepped(self, now: Moment, player: str) -> None:
+        """Do what follows an update of "discriminator" or "generator": clip weights, move an average."""
+
+
+class Divergence(Element):
+    """An objective of logits alone: a new one is a docstring with its formula, and two functions.
+
+    Two-sample losses are the sum of both means, without a half, unless the paper has one.
+    """
+
+    def d(self, r: Tensor, f: Tensor) -> Tensor:
+        """The discriminator's loss of logits (N,) of real and of generated pictures."""
+        raise NotImplementedError
+
+    def g(self, f: Tensor, r: Tensor | None) -> Tensor:
+        """The generator's loss; the logits of real pictures are None unless `needs_real`."""
+        raise NotImplementedError
+
+    def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
+        return {"gan": self.d(self._logit(real), self._logit(fake))}
+
+    def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
+        return {"gan": self.g(self._logit(fake), None if real is None else self._logit(real))}
+
+    def _logit(self, judged: Judged) -> Tensor:
+        logit = wide(judged.logit)
+        return networks.gather(logit) if self.couples else logit
+
+
+def wide(x: Tensor) -> Tensor:
+    """In float32 at least: sums of logits are not taken in bf16."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
