@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from i2i.options import Options as Options
     from i2i.options import Request as Request
     from i2i.options import option as option
+    from i2i.plugins import announced as announced
     from i2i.plugins import hookimpl as hookimpl
+    from i2i.plugins import hookspec as hookspec
     from i2i.spec import DataSpec as DataSpec
     from i2i.training import resume as resume
     from i2i.training import train as train
@@ -50,7 +52,7 @@ _HOMES = {
         "linear_decay",
     ),
     "i2i.options": ("Options", "Request", "option"),
-    "i2i.plugins": ("hookimpl",),
+    "i2i.plugins": ("announced", "hookimpl", "hookspec"),
     "i2i.spec": ("DataSpec",),
     "i2i.training": ("resume", "train"),
 }

@@ -22,6 +22,7 @@ import pluggy
 from i2i.cards import DatasetCard, MetricCard, ModelCard, import_target
 from i2i.hooks import GROUP, Hooks
 from i2i.hooks import hookimpl as hookimpl
+from i2i.hooks import hookspec as hookspec
 from i2i.options import describe, nearest
 
 OWN = "i2i-translate"  # the distribution of core and the first-party plugins
@@ -129,7 +130,7 @@ class Registry:
 
     def _failing(self, module: Any) -> str:
         """Say which hook that returns cards fails, or returns something else."""
-        for hook, (kind, name) in CARDS.items():
+        for hook, (kind, name) in (CARDS | self._announcements()).items():
             try:
                 results = self.call_one(hook, module)
             except KeyboardInterrupt:
@@ -140,12 +141,18 @@ class Registry:
                 wrong = [result] if not isinstance(result, (list, tuple)) else result
                 wrong = [item for item in wrong if not isinstance(item, (kind, str) if kind is Path else kind)]
                 if wrong or not isinstance(result, (list, tuple)):
-                    return (
-                        f"its {hook}() hook returned {_spell(wrong, result)}; it must return a list of {kind.__name__}"
-                    )
+                    what = "list" if kind is object else f"list of {kind.__name__}"
+                    return f"its {hook}() hook returned {_spell(wrong, result)}; it must return a {what}"
                 if bad := [card for card in result if name and not _is_sound(card, name)]:
                     return f"its {hook}() hook returned {bad[0]!r}, whose name or target cannot be"
         return ""
+
+    def _announcements(self) -> dict[str, tuple[type, str]]:
+        """The hooks of plugins' own that take nothing and return a list, as their annotation says; items are theirs."""
+        specs = {name: caller.spec for name, caller in vars(self.manager.hook).items() if caller.spec is not None}
+        returns = {name: spec.function.__annotations__.get("return") for name, spec in specs.items()}
+        lists = [name for name, kind in returns.items() if str(kind).startswith("list") and not specs[name].argnames]
+        return {name: (object, "") for name in lists if name not in CARDS}
 
     def _taken(self, module: Any, accepted: list[Any]) -> str:
         """Name a model, kind or metric that a plugin loaded before announces already."""
@@ -238,6 +245,19 @@ def _is_sound(card: Any, name: str) -> bool:
 def registry() -> Registry:
     """The plugins of this process, loaded once."""
     return Registry()
+
+
+def announced(hook: str) -> list[Any]:
+    """List what all plugins announce by a hook that returns a list, in the order in which they were loaded.
+
+    For hooks that a plugin brings itself. Raises LookupError for one that no plugin specifies.
+    """
+    found = registry()
+    known = [name for name, caller in vars(found.manager.hook).items() if caller.has_spec()]
+    if hook not in known:
+        raise LookupError(f'there is no hook "{hook}"{nearest(hook, known)}')
+    modules = [found.manager.get_plugin(plugin.name) for plugin in found.plugins if not plugin.problem]
+    return [item for module in modules if module is not None for item in found.announced(hook, module)]
 
 
 def load_class(card: ModelCard) -> Any:

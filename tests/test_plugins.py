@@ -178,14 +178,35 @@ def test_plugins_can_be_disabled_by_name_and_by_distribution(
     assert "executed_in_tests" not in sys.modules
 
 
-def test_a_plugin_may_bring_hooks_of_its_own(add: Add) -> None:
-    add(
-        "zoo", "from i2i.hooks import hookspec\nclass hookspecs:\n    @hookspec\n    def animals(self): 'Name animals.'"
-    )
+ANIMALS = """
+class hookspecs:
+    @i2i.hookspec
+    def animals(self) -> list[str]: 'Name animals.'
+    @i2i.hookspec
+    def feeding_time(self): 'Observe it.'
+"""
+
+
+def test_a_plugin_may_bring_hooks_of_its_own(add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("zoo", ANIMALS)
+    add("ant", "@i2i.hookimpl\ndef feeding_time(): 1 / 0")  # no announcement: asked by the zoo alone
     add("cat", "@i2i.hookimpl\ndef animals(): return ['cat']")  # loads before the zoo
+    add("cow", "@i2i.hookimpl\ndef animals(): return ['cow', 'calf']")
+    add("dog", "@i2i.hookimpl\ndef animals(): return [['dog'][1]]")
+    add("elk", "@i2i.hookimpl\ndef animals(): return 'elk'")
     found = Registry()
-    assert state(found) == {"cat": "", "zoo": ""}
-    assert found.manager.hook.animals() == [["cat"]]
+    assert state(found) == {
+        "ant": "",
+        "cat": "",
+        "cow": "",
+        "dog": "its animals() hook failed: IndexError: list index out of range",
+        "elk": "its animals() hook returned str; it must return a list",
+        "zoo": "",
+    }
+    monkeypatch.setattr(plugins, "registry", lambda: found)
+    assert i2i.announced("animals") == ["cat", "cow", "calf"]
+    with pytest.raises(LookupError, match='there is no hook "animal"; did you mean "animals"'):
+        i2i.announced("animal")
 
 
 def card(target: str) -> i2i.ModelCard:
