@@ -59,6 +59,14 @@ def gather(tensor: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def total(tensor: Tensor) -> Tensor:
+    """Sum a tensor over ranks, into a new one, without gradients."""
+    summed = tensor.detach().clone(memory_format=torch.contiguous_format)
+    if ranks() > 1:
+        dist.all_reduce(summed)
+    return summed
+
+
 def average_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace each gradient by its mean over ranks.
 

@@ -9,6 +9,7 @@ from i2i.networks.multiscale import MultiScaleDiscriminator, halve
 from i2i.networks.padding import Pad, pad
 from i2i.networks.patch import PatchDiscriminator, PixelDiscriminator
 from i2i.networks.pool import ImagePool
+from i2i.networks.ranks import BatchNorm1d, BatchNorm2d, average_over_ranks, gather
 from i2i.networks.recognise import Recognised, check_claims, recognise
 from i2i.networks.reference import from_reference, to_reference
 from i2i.networks.resizing import bicubic_down, bicubic_up, mirrored
@@ -17,6 +18,8 @@ from i2i.networks.unet import UNet
 from i2i.networks.vgg import VGGFeatures
 
 __all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Frozen",
     "ImagePool",
     "MultiScaleDiscriminator",
@@ -28,10 +31,12 @@ __all__ = [
     "ResidualBlock",
     "UNet",
     "VGGFeatures",
+    "average_over_ranks",
     "bicubic_down",
     "bicubic_up",
     "check_claims",
     "from_reference",
+    "gather",
     "halve",
     "initialise",
     "mirrored",
