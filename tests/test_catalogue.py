@@ -29,6 +29,7 @@ CLASSIC = {
     "edges2handbags": ("edges", "handbags"),
     "night2day": ("night", "day"),
 }
+EMBEDDED = {"textures", "photos", "shapes", "digits"}
 CARD = """
 name = "mine"
 summary = "My pictures."
@@ -78,12 +79,12 @@ def test_the_classic_sets_are_there() -> None:
     known = cards()
     assert problems() == []
     assert {name: known[name].domains for name in CLASSIC} == CLASSIC
-    assert set(known) == {*CLASSIC, "textures", "photos", "shapes"}
+    assert set(known) == {*CLASSIC, *EMBEDDED}
     for each in known.values():
         assert each.summary
         assert each.authors
         assert each.homepage.startswith("https://") or each.name == "shapes"  # which is drawn here
-    assert {name for name, each in known.items() if each.way == "embedded"} == {"textures", "photos", "shapes"}
+    assert {name for name, each in known.items() if each.way == "embedded"} == EMBEDDED
 
 
 def test_each_address_names_its_set() -> None:
