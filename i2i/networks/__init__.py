@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from i2i.networks.average import Average
 from i2i.networks.frozen import Frozen
 from i2i.networks.initialisation import initialise
 from i2i.networks.layers import normalisation, stage, upsampling
@@ -18,6 +19,7 @@ from i2i.networks.unet import UNet
 from i2i.networks.vgg import VGGFeatures
 
 __all__ = [
+    "Average",
     "BatchNorm1d",
     "BatchNorm2d",
     "Frozen",

@@ -18,9 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import i2i
+from i2i import networks
 from i2i_stackgan import objectives, options, published, texts
 from i2i_stackgan.networks import Discriminator, initialise, levels_of
-from i2i_stackgan.tree_networks import Average, Tree
+from i2i_stackgan.tree_networks import Tree
 
 PHASE = "tree"
 
@@ -81,7 +82,7 @@ class StackGANTree(i2i.Model):
                 channels, levels + number, o.condition_size, o.discriminator_width, alone=True, sentence_first=True
             )
             self.add_module(f"discriminator{number + 1}", initialise(net, orthogonal=True))
-        self.average = Average(self.generator)
+        self.average = networks.Average(self.generator)
 
     @property
     def discriminators(self) -> dict[str, Discriminator]:

@@ -1,8 +1,6 @@
-"""StackGAN++'s tree, one trunk that draws at each of its sizes, and the average of a network over its training."""
+"""StackGAN++'s tree, one trunk that draws at each of its sizes."""
 
 from __future__ import annotations
-
-import copy
 
 import torch
 from torch import Tensor, nn
@@ -64,30 +62,3 @@ class Tree(nn.Module):
             maps = branch(maps, condition)  # (N, C / 2, 2H, 2W)
             drawn.append(head(maps))
         return drawn
-
-
-class Average(nn.Module):
-    """The mean of a network over its training, exponential: of its weights and of the statistics of its norms.
-
-    All of it is buffers: nothing here is trained.
-    """
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = copy.deepcopy(net)
-        for module in list(self.net.modules()):
-            for name, parameter in list(module.named_parameters(recurse=False)):
-                delattr(module, name)
-                module.register_buffer(name, parameter.detach())
-
-    @torch.no_grad()
-    def update(self, net: nn.Module, decay: float) -> None:
-        """Move towards a network's numbers; whole numbers are taken as they are."""
-        mine, theirs = self.net.state_dict(), net.state_dict()
-        fractions = [name for name, value in mine.items() if value.is_floating_point()]
-        torch._foreach_lerp_([mine[n] for n in fractions], [theirs[n] for n in fractions], 1 - decay)
-        for name in mine.keys() - fractions:
-            mine[name].copy_(theirs[name])
-
-    def forward(self, *inputs: Tensor) -> list[Tensor]:
-        return self.net(*inputs)

@@ -16,7 +16,6 @@ from i2i_stackgan.model import StackGAN
 from i2i_stackgan.networks import beside
 from i2i_stackgan.options import stairs
 from i2i_stackgan.tree import StackGANTree
-from i2i_stackgan.tree_networks import Average
 from PIL import Image
 from torch import nn
 
@@ -279,23 +278,6 @@ def test_codes_are_joined_in_the_references_order():
         net(torch.zeros(2, 5), torch.ones(2, 6))
     assert vectors[0][0].tolist() == [0] * 5 + [1] * 6, "noise, condition"
     assert vectors[1][0].tolist() == [1] * 6 + [0] * 5, "condition, noise"
-
-
-def test_an_average_holds_weights_and_statistics():
-    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    average = Average(net)
-    assert not list(average.parameters())
-    assert average.net.state_dict().keys() == net.state_dict().keys()
-    with torch.no_grad():
-        net[0].weight.fill_(1.0)
-        net[1].running_mean.fill_(4.0)
-        net[1].num_batches_tracked.fill_(7)
-        before = average.net[0].weight.clone()
-    average.update(net, 0.75)
-    assert torch.allclose(average.net[0].weight, 0.75 * before + 0.25)
-    assert average.net[1].running_mean.tolist() == [1.0, 1.0]
-    assert average.net[1].num_batches_tracked.item() == 7
-    assert average(torch.ones(3, 2)).shape == (3, 2)
 
 
 def test_the_tree_draws_with_the_average():
