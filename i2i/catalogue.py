@@ -18,6 +18,15 @@ Say = Callable[[str], None]
 MARKER = "dataset.toml"  # written into what is unpacked or generated, so that a moved folder still knows its card
 
 
+@dataclass(frozen=True)
+class Part:
+    """One file of a download: its name, its addresses with the preferred one first, its check sum or nothing."""
+
+    name: str
+    urls: tuple[str, ...]
+    sum: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card(Options):
     """What the catalogue knows of a data set; read from one TOML file."""
@@ -32,8 +41,12 @@ class Card(Options):
     source: str = option(help="Where the pictures come from.")
     homepage: str = option("", help="Its page.")
     paper: str = option("", help="Title, year and number of the publication.")
-    urls: tuple[str, ...] = option((), help="Addresses of one and the same archive, the preferred one first.")
+    urls: tuple[str, ...] = option(
+        (), help="Addresses of one and the same archive, or of the folder that holds `files`, the preferred one first."
+    )
+    files: tuple[str, ...] = option((), help="Names of its files, where they are fetched one by one.")
     sha256: str = option("", help="Check sum of the archive, where it is known for certain.")
+    md5: tuple[str, ...] = option((), help="Older check sum of the archive, or of each of `files` in their order.")
     size: int | None = option(None, help="Bytes of the archive, where known for certain.", min=1)
     generator: str = option("", help="module:function that writes the set into an empty folder, without a network.")
     obtain: str = option("", help="How to get it, where it cannot be downloaded freely.")
@@ -44,6 +57,16 @@ class Card(Options):
             raise ValueError(f"name is {self.name!r}; give letters, digits, dot, hyphen and underscore")
         if self.sha256 and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
             raise ValueError(f"sha256 is {self.sha256!r}; give 64 hexadecimal digits or leave it out")
+        if bad := [each for each in self.md5 if not re.fullmatch(r"[0-9a-fA-F]{32}", each)]:
+            raise ValueError(f"md5 holds {bad[0]!r}; give 32 hexadecimal digits or leave it out")
+        if bad := [name for name in self.files if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]:
+            raise ValueError(f"files holds {bad[0]!r}; give letters, digits, dot, hyphen and underscore")
+        wanted = len(self.files) or 1
+        if len(self.md5) not in (0, wanted):
+            many = "file" if wanted == 1 else "files"
+            raise ValueError(f"md5 has {len(self.md5)} sums for {wanted} {many}; give one for each, or none")
+        if self.files and self.sha256:
+            raise ValueError("sha256 is of an archive, and files are named; give md5, one of each file, or no sum")
         if bad := [url for url in self.urls if not url.startswith(("https://", "http://"))]:
             raise ValueError(f"urls holds {bad[0]!r}; give addresses that begin with https:// or http://")
         if not (self.urls or self.generator or self.obtain):
@@ -58,6 +81,17 @@ class Card(Options):
     def archive(self) -> str:
         """The file name of its archive."""
         return self.urls[0].rpartition("/")[2] if self.urls else f"{self.name}.zip"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is fetched: the archive, or each of its files."""
+        if not self.files:
+            return (Part(self.archive, self.urls, self.sha256 or "".join(self.md5)),)
+        sums = self.md5 or ("",) * len(self.files)
+        return tuple(
+            Part(name, tuple(f"{url.rstrip('/')}/{name}" for url in self.urls), each)
+            for name, each in zip(self.files, sums, strict=True)
+        )
 
 
 def _read() -> tuple[dict[str, Card], list[str]]:

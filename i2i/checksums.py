@@ -11,20 +11,27 @@ from pathlib import Path
 
 def sha256(path: Path) -> str:
     """The check sum of a file, as 64 hexadecimal digits."""
+    return _sum(path, "sha256")
+
+
+def _sum(path: Path, kind: str) -> str:
     with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        return hashlib.file_digest(opened, kind).hexdigest()
 
 
-def verify(name: str, path: Path, expected: str, record: Path) -> str:
+def verify(name: str, path: Path, expected: str, record: Path, copy: str = "FILE") -> str:
     """Check a file against `expected` or, where that is empty, against the first download's `record`; return its sum.
 
-    Raises ValueError when the sum is another one.
+    `expected` is a sha256 or, of 32 digits, an MD5; `copy` is what --from takes of this set. Raises ValueError when
+    the sum is another one.
     """
     found = sha256(path)
-    if expected and found != expected.lower():
+    kind = "md5" if len(expected) == 32 else "sha256"
+    here = found if kind == "sha256" else _sum(path, kind)
+    if expected and here != expected.lower():
         raise ValueError(
-            f"the file {path.name} is not what the catalogue describes: its sha256 is {found}, not {expected}, "
-            f"so it was not unpacked. Try again later, or give a copy that you trust: i2i data get {name} --from FILE"
+            f"the file {path.name} is not what the catalogue describes: its {kind} is {here}, not {expected}, "
+            f"so it was not unpacked. Try again later, or give a copy that you trust: i2i data get {name} --from {copy}"
         )
     if not expected and (first := _first(record)) and first["sha256"] != found:
         raise ValueError(

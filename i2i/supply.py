@@ -12,7 +12,7 @@ from pathlib import Path
 
 from i2i import archive, checksums, places
 from i2i.cards import import_target
-from i2i.catalogue import MARKER, Card, Say
+from i2i.catalogue import MARKER, Card, Part, Say
 from i2i.download import fetch
 from i2i.tables import size as in_words
 
@@ -30,29 +30,51 @@ def generate(card: Card, say: Say) -> Path:
 
 
 def download(card: Card, say: Say) -> Path:
-    """Download, check and unpack. The archive is deleted afterwards; a part of it is kept for the next attempt."""
+    """Download, check and unpack; the files of a set that is no archive stay as they are.
+
+    What is fetched is deleted when the set is whole; until then it, or a part of it, is kept for the next attempt.
+    """
 
     def write(folder: Path) -> None:
-        packed = places.data() / f".{card.name}-{card.archive}"
-        if not packed.exists():
+        fetched = [(part, _fetch(card, part, say)) for part in card.parts]
+        for part, packed in fetched:
+            record = places.data() / ".sums" / f"{card.name}{f'-{part.name}' if card.files else ''}.json"
             try:
-                fetch(card.urls, packed, say=say, announce=lambda url, size: say(_announcement(card, url, size)))
-            except ConnectionError as error:
-                raise ConnectionError(
-                    f"the data set {card.name} could not be downloaded ({error}). {by_hand(card)}"
-                ) from None
-        record = places.data() / ".sums" / f"{card.name}.json"
-        try:
-            found = checksums.verify(card.name, packed, card.sha256, record)
-            say(f"Unpacking {card.archive}.")
-            _unpack(packed, folder)
-            checksums.remember(record, found, packed.stat().st_size)
-        except ValueError as error:
-            packed.unlink(missing_ok=True)
-            raise ValueError(str(error).replace(packed.name, card.archive)) from None
-        packed.unlink()
+                copy = "FOLDER" if card.files else "FILE"
+                found = checksums.verify(card.name, packed, part.sum, record, copy)
+                if card.files:
+                    _keep(packed, folder / part.name)
+                else:
+                    say(f"Unpacking {part.name}.")
+                    _unpack(packed, folder)
+                checksums.remember(record, found, packed.stat().st_size)
+            except ValueError as error:
+                packed.unlink(missing_ok=True)
+                raise ValueError(str(error).replace(packed.name, part.name)) from None
+        for _, packed in fetched:
+            packed.unlink()
 
     return _once(card, write, say)
+
+
+def _fetch(card: Card, part: Part, say: Say) -> Path:
+    """Download a file of a set into the cache, if it is not there yet."""
+    packed = places.data() / f".{card.name}-{part.name}"
+    if not packed.exists():
+        try:
+            fetch(part.urls, packed, say=say, announce=lambda url, size: say(_announcement(card, part, url, size)))
+        except ConnectionError as error:
+            raise ConnectionError(
+                f"the data set {card.name} could not be downloaded ({error}). {by_hand(card)}"
+            ) from None
+    return packed
+
+
+def _keep(fetched: Path, target: Path) -> None:
+    with fetched.open("rb") as opened:
+        if opened.read(64).lstrip()[:1] == b"<":
+            raise ValueError(f"the file {fetched.name} is a web page: the address has moved or asks for a login")
+    shutil.copyfile(fetched, target)
 
 
 def take(card: Card, given: Path, say: Say) -> Path:
@@ -84,18 +106,23 @@ def _copy(given: Path, folder: Path) -> None:
 
 def by_hand(card: Card) -> str:
     """What to type when the address cannot be reached."""
+    place = Path("datasets") / card.name
+    if card.files:
+        return (
+            f"With its files from elsewhere, {', '.join(card.files)}: put them into the folder {place}; "
+            f"or i2i data get {card.name} --from FOLDER"
+        )
     return (
         f"With the file from elsewhere: i2i data get {card.name} --from {card.archive}; "
-        f"or put the unpacked folder at {Path('datasets') / card.name}"
+        f"or put the unpacked folder at {place}"
     )
 
 
-def _announcement(card: Card, url: str, size: int | None) -> str:
-    size = size or card.size
-    return (
-        f"Downloading {card.name}, {in_words(size) if size else 'of unknown size'}, from {url}. "
-        f"Licence: {card.licence}."
-    )
+def _announcement(card: Card, part: Part, url: str, size: int | None) -> str:
+    """Say what is fetched and, once, under which terms."""
+    size = size or (None if card.files else card.size)
+    licence = f" Licence: {card.licence}." if part == card.parts[0] else ""
+    return f"Downloading {card.name}, {in_words(size) if size else 'of unknown size'}, from {url}.{licence}"
 
 
 def _unpack(packed: Path, folder: Path) -> None:

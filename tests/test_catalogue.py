@@ -79,20 +79,29 @@ def test_the_classic_sets_are_there() -> None:
     known = cards()
     assert problems() == []
     assert {name: known[name].domains for name in CLASSIC} == CLASSIC
-    assert set(known) == {*CLASSIC, *EMBEDDED}
+    assert set(known) == {*CLASSIC, *EMBEDDED, "mnist"}
     for each in known.values():
         assert each.summary
         assert each.authors
-        assert each.homepage.startswith("https://") or each.name == "shapes"  # which is drawn here
+        assert each.homepage.startswith(("https://", "http://")) or each.name == "shapes"  # which is drawn here
     assert {name for name, each in known.items() if each.way == "embedded"} == EMBEDDED
 
 
 def test_each_address_names_its_set() -> None:
-    for each in cards().values():
+    for each in map(cards().get, CLASSIC):
         family, end = ("cyclegan", ".zip") if each.kind == "unpaired" else ("pix2pix", ".tar.gz")
         for url in each.urls:
             assert url.partition("://")[2] == f"efrosgans.eecs.berkeley.edu/{family}/datasets/{each.name}{end}"
     assert [name for name, each in cards().items() if each.way == "by hand"] == ["cityscapes"]
+
+
+def test_mnist_comes_from_where_torchvision_has_it() -> None:
+    from torchvision.datasets import MNIST
+
+    known = cards()["mnist"]
+    assert list(known.urls) == MNIST.mirrors
+    assert [(part.name, part.sum) for part in known.parts] == MNIST.resources
+    assert known.parts[3].urls == tuple(f"{mirror}t10k-labels-idx1-ubyte.gz" for mirror in MNIST.mirrors)
 
 
 def test_a_plugin_adds_cards(stranger: Path) -> None:
@@ -110,6 +119,10 @@ def test_a_plugin_adds_cards(stranger: Path) -> None:
         (CARD.replace('"mine"', '"../mine"'), "name is '../mine'; give letters"),
         (CARD.replace("http:", "file:"), "give addresses that begin with https:// or http://"),
         (CARD + 'sha256 = "abc"', "give 64 hexadecimal digits or leave it out"),
+        (CARD + 'md5 = ["abc"]', "md5 holds 'abc'; give 32 hexadecimal digits"),
+        (CARD + f'md5 = ["{"0" * 32}", "{"0" * 32}"]', "md5 has 2 sums for 1 file; give one for each"),
+        (CARD + 'files = ["a", "../b"]', "files holds '../b'; give letters"),
+        (CARD + f'files = ["a"]\nsha256 = "{"0" * 64}"', "sha256 is of an archive, and files are named; give md5"),
         (CARD.partition("urls")[0], "urls, generator or obtain must say where the set comes from"),
         (CARD, "there is already a card named mine"),
         (CARD.replace('"mine"', '"textures"'), "there is already a card named textures"),

@@ -30,6 +30,13 @@ def test_a_known_sum_decides(archive: Path, record: Path) -> None:
         verify("set", archive, "0" * 64, record)
 
 
+def test_a_known_md5_decides(archive: Path, record: Path) -> None:
+    known = hashlib.md5(b"first").hexdigest()
+    assert verify("set", archive, known.upper(), record) == sha256(archive)
+    with pytest.raises(ValueError, match=f"its md5 is {known}, not {'0' * 32}.*i2i data get set --from FOLDER"):
+        verify("set", archive, "0" * 32, record, "FOLDER")
+
+
 def test_later_downloads_are_held_to_the_first(archive: Path, record: Path) -> None:
     remember(record, verify("set", archive, "", record), 5)
     verify("set", archive, "", record)

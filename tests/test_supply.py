@@ -333,3 +333,76 @@ def test_a_file_that_cannot_be_copied_is_named(site: Path, tmp_path: Path, monke
         with pytest.raises(OSError, match=r"given/1\.png cannot be copied: Permission denied"):
             supply.take(a_card(site), tmp_path / "given", said.append)
     assert leftovers() == set()
+
+
+NUMBERS = {"one.gz": b"1", "two.gz": b"22"}
+
+
+def a_card_of_files(site: Path, *folders: str, **values: object) -> Card:
+    sums = [hashlib.md5(content).hexdigest() for content in NUMBERS.values()]
+    return a_card(site, *(folders or ("there/",)), **{"files": list(NUMBERS), "md5": sums} | values)
+
+
+def lay_out(folder: Path, files: dict[str, bytes] = NUMBERS) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def test_files_are_fetched_one_by_one_and_stay_as_they_are(site: Path) -> None:
+    lay_out(site / "there")
+    card = a_card_of_files(site)
+    assert contents(get(card)) == NUMBERS
+    address = card.urls[0].rstrip("/")
+    assert said == [
+        f"Downloading fruit2veg, 1 B, from {address}/one.gz. Licence: ask me.",
+        f"Downloading fruit2veg, 2 B, from {address}/two.gz.",
+    ]
+    assert leftovers() == {"fruit2veg"}
+
+
+def test_each_file_has_its_mirrors(site: Path) -> None:
+    lay_out(site / "a", {"two.gz": b"22"})
+    lay_out(site / "b", {"one.gz": b"1"})
+    assert contents(get(a_card_of_files(site, "a", "b/"))) == NUMBERS
+
+
+def test_what_has_come_waits_for_the_file_that_lacks(site: Path) -> None:
+    lay_out(site / "there", {"one.gz": b"1"})
+    with pytest.raises(ConnectionError) as caught:
+        get(a_card_of_files(site))
+    text = str(caught.value)
+    assert "/there/two.gz: it answers 404" in text
+    assert f"one.gz, two.gz: put them into the folder {Path('datasets/fruit2veg')}" in text
+    assert "i2i data get fruit2veg --from FOLDER" in text
+    assert leftovers() == {".fruit2veg-one.gz"}
+    lay_out(site / "there", {"two.gz": b"22"})
+    (site / "there" / "one.gz").unlink()
+    assert contents(get(a_card_of_files(site))) == NUMBERS
+    assert leftovers() == {"fruit2veg"}
+
+
+def test_each_file_is_held_to_its_sum(site: Path) -> None:
+    lay_out(site / "there", NUMBERS | {"two.gz": b"23"})
+    with pytest.raises(ValueError, match=r"the file two\.gz is not what the catalogue describes: its md5 is"):
+        get(a_card_of_files(site))
+    assert leftovers() == {".fruit2veg-one.gz"}
+    lay_out(site / "there")
+    assert contents(get(a_card_of_files(site))) == NUMBERS
+
+
+def test_of_files_without_a_sum_the_first_download_counts(site: Path) -> None:
+    lay_out(site / "there", NUMBERS | {"two.gz": b" <!DOCTYPE html>"})
+    card = a_card_of_files(site, md5=[])
+    with pytest.raises(ValueError, match=r"the file two\.gz is a web page: the address has moved"):
+        get(card)
+    lay_out(site / "there")
+    get(card).rename(places.data() / "old")
+    lay_out(site / "there", {"one.gz": b"x"})
+    with pytest.raises(ValueError, match=r"the file one\.gz has changed since its first download"):
+        get(card)
+
+
+def test_a_folder_of_the_files_is_taken(site: Path, tmp_path: Path) -> None:
+    lay_out(tmp_path / "given")
+    assert contents(supply.take(a_card_of_files(site), tmp_path / "given", said.append)) == NUMBERS
