@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,73 +13,20 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from i2i import bundle, checkpoint
-from i2i.data.facts import MAPS
 from i2i.device import Engine, fuse
 from i2i.loop import run_step
-from i2i.model import Batch, Model, Phase, Progress, Terms, Updates, evaluating, mix
+from i2i.model import Batch, Model, Phase, Progress, Terms, Updates
 from i2i.options import build, describe
 from i2i.plugins import load_class, registry
 from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
 from i2i.spec import DataSpec
+from i2i.testing.pictures import check_translate
+from i2i.testing.synthetic import synthetic_batch, synthetic_spec
+
+__all__ = ["check_model", "synthetic_batch", "synthetic_spec"]
 
 MORE_STEPS = 8  # tried before an optimizer counts as never updated
-
-
-def synthetic_spec(kind: str, image_size: int = 32, channels: int = 3) -> DataSpec:
-    """A small data specification of a kind of core's."""
-    images = {
-        "images": ("image",),
-        "paired": ("source", "target"),
-        "unpaired": ("a", "b"),
-        "labelled": ("image",),
-        "captioned": ("image",),
-    }
-    if kind not in images:
-        raise LookupError(f'no synthetic data for the kind "{kind}"; known: {", ".join(images)}')
-    return DataSpec(
-        domains={"unpaired": ("day", "night"), "labelled": ("cat", "dog", "fox")}.get(kind, ()),
-        channels=dict.fromkeys(images[kind], channels),
-        image_size=(image_size, image_size),
-        num_labels=3 if kind == "labelled" else 0,
-        vocabulary=("a", "brown", "dog") if kind == "captioned" else (),
-    )
-
-
-def synthetic_batch(spec: DataSpec, size: int = 2, seed: int = 0, image_size: tuple[int, int] | None = None) -> Batch:
-    """A batch that fits a specification: smooth random pictures (N, C, H, W) in [-1, 1], maps, labels, captions.
-
-    No two captions are equal. Of a specification with parts the batch is of part `seed % len(parts)`, as in joint
-    training.
-    """
-    if spec.parts:
-        part = seed % len(spec.parts)
-        return synthetic_batch(spec.parts[part], size, seed, image_size) | {"part": part}
-    generator = torch.Generator().manual_seed(mix(seed, 77))
-    height, width = image_size or spec.image_size
-
-    def images(channels: int) -> Tensor:
-        coarse = torch.rand(size, channels, 4, 4, generator=generator) * 2 - 1
-        return torch.nn.functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-
-    def maps(key: str) -> Tensor:
-        highest = {"mask": 2, "label": spec.num_labels}.get(key, 5)
-        coarse = torch.randint(highest, (size, 1, 4, 4), generator=generator)
-        rows, columns = (torch.arange(side) * 4 // side for side in (height, width))
-        blocks = coarse.index_select(2, rows).index_select(3, columns)  # (N, 1, H, W)
-        return blocks.float() if key == "mask" else blocks
-
-    batch: Batch = {key: maps(key) if key in MAPS else images(channels) for key, channels in spec.channels.items()}
-    if spec.num_labels and "label" not in batch:
-        attributes = spec.extra.get("labels") == "attributes"
-        shape = (size, spec.num_labels) if attributes else (size,)
-        drawn = torch.randint(2 if attributes else spec.num_labels, shape, generator=generator)
-        batch["label"] = drawn.float() if attributes else drawn
-    if spec.vocabulary:
-        counts = range(3, 3 + size)  # of words: one more in each, so that no two captions are alike
-        drawn_words = [torch.randint(len(spec.vocabulary), (count,), generator=generator) for count in counts]
-        batch["caption"] = [" ".join(spec.vocabulary[i] for i in numbers.tolist()) for numbers in drawn_words]
-    return batch
 
 
 def check_model(
@@ -135,7 +81,7 @@ def check_model(
             waiting -= _check_step(model, optimizers, stretch, spec, step, steps + MORE_STEPS)
         assert not waiting, f"phase {phase.name} has the optimizers {sorted(waiting)}, but no step updates them"
         _look(model.finish, stretch, spec)
-    _check_translate(model, spec)
+    check_translate(model, spec)
     _check_bundle(name, model)
     _check_resume(name, model, optimizers, stretch, spec)
     return model
@@ -211,45 +157,6 @@ def _check_step(
         "their terms do not depend on their parameters"
     )
     return updated
-
-
-def _check_translate(model: Model, spec: DataSpec) -> None:
-    if not model.inputs:
-        return
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    unit, smallest = model.size_multiple, max(model.min_size, model.size_multiple)
-    tall, wide = (-(-max(smallest, side) // unit) * unit for side in spec.image_size)
-    channels = dataclasses.replace(spec, channels=_source_channels(model, spec), parts=(), vocabulary=())
-    for target in model.targets() or (None,):
-        request = type(model).Request(to=target)
-        for height, width, count in ((tall, wide, 1), (tall, wide + unit, 2)):
-            source = synthetic_batch(channels, count, 5, (height, width))
-            with evaluating(model):
-                torch.manual_seed(request.seed)
-                output = model.translate(source, request)
-                torch.manual_seed(request.seed)
-                again = model.translate(source, request)
-            wanted = (count, height * model.scale, width * model.scale)
-            got = (output.shape[0], *output.shape[-2:])
-            assert output.dim() == 4, f"translate gave the shape {tuple(output.shape)}, not (N, C, H, W)"
-            assert got == wanted, f"translate gave {tuple(output.shape)} for {count} pictures of {height} x {width}"
-            assert torch.isfinite(output).all(), "translate gave values that are no numbers"
-            low, high = output.min().item(), output.max().item()
-            assert max(-low, high) <= 1.0001, f"translate left [-1, 1]: {low:.3f} to {high:.3f}"
-            assert torch.equal(output, again), "translate gives another picture each time; draw from request.seed alone"
-        with evaluating(model):
-            source = synthetic_batch(channels, 1, 5, (tall, wide))
-            (row,) = model.preview([(source, request)])
-        for title, image in row.items():
-            assert image.dim() == 3, f'preview gave the shape {tuple(image.shape)} for "{title}", not (C, H, W)'
-    for name, value in model.state_dict().items():
-        assert torch.equal(state[name], value), f"translate changed {name}"
-
-
-def _source_channels(model: Model, spec: DataSpec) -> dict[str, int]:
-    """Channels of each input of translate: by its own key, or those of the data's first picture."""
-    first = next(iter(spec.channels.values()))
-    return {key: spec.channels.get(key, 1 if key == "mask" else first) for key in model.inputs}
 
 
 def _check_bundle(name: str, model: Model) -> None:
