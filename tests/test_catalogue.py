@@ -79,7 +79,7 @@ def test_the_classic_sets_are_there() -> None:
     known = cards()
     assert problems() == []
     assert {name: known[name].domains for name in CLASSIC} == CLASSIC
-    assert set(known) == {*CLASSIC, *EMBEDDED, "mnist"}
+    assert set(known) == {*CLASSIC, *EMBEDDED, "mnist", "cifar10"}
     for each in known.values():
         assert each.summary
         assert each.authors

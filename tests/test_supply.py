@@ -406,3 +406,18 @@ def test_of_files_without_a_sum_the_first_download_counts(site: Path) -> None:
 def test_a_folder_of_the_files_is_taken(site: Path, tmp_path: Path) -> None:
     lay_out(tmp_path / "given")
     assert contents(supply.take(a_card_of_files(site), tmp_path / "given", said.append)) == NUMBERS
+
+
+def test_an_archive_of_cifar_is_read(site: Path, tmp_path: Path) -> None:
+    from i2i.data.labelled import Labelled
+
+    inside = tmp_path / "cifar-10-batches-bin"
+    files = {f"data_batch_{n}.bin": bytes([n % 2, *[n] * 3072]) * 3 for n in range(1, 6)}
+    files |= {"test_batch.bin": bytes([1, *[9] * 3072]), "batches.meta.txt": b"cat\ndog\n\n"}
+    lay_out(inside, files)
+    with tarfile.open(site / "cifar-10-binary.tar.gz", "w:gz") as opened:
+        opened.add(inside, inside.name)
+    sums = [hashlib.md5((site / "cifar-10-binary.tar.gz").read_bytes()).hexdigest()]
+    root = get(a_card(site, "cifar-10-binary.tar.gz", kind="labelled", domains=[], md5=sums))
+    train = Labelled(root)
+    assert (len(train), len(Labelled(root, "test")), train.spec().domains) == (15, 1, ("cat", "dog"))

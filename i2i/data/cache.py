@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from i2i import places
-from i2i.data import idx, sizes
+from i2i.data import packed, sizes
 from i2i.data.scan import Info
 from i2i.tables import size
 
@@ -62,8 +62,8 @@ class Pictures:
 
         Raises ValueError when the file has become unreadable.
         """
-        if idx.inside(name):
-            return self._resize(idx.picture(self.root, name), nearest)
+        if packed.inside(name):
+            return self._resize(packed.picture(self.root, name), nearest)
         if self.folder is None:
             return self._decode(name, half, nearest)
         kept = self.folder / f"{self.infos[name].sha256[:40]}{half}{'-map' if nearest else ''}.npy"
@@ -108,7 +108,7 @@ class Pictures:
         if self.covered is None and self.squeeze is None:
             return
         folder = places.cache() / "decoded" / self._key()
-        self.needed = sum(self._size(self.infos[name]) for name in wanted if not idx.inside(name))
+        self.needed = sum(self._size(self.infos[name]) for name in wanted if not packed.inside(name))
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             limit, _ = _room(folder)

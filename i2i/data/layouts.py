@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from i2i.data import idx
+from i2i.data import cifar, idx, packed
 from i2i.data.folders import IMAGES, INSTANCES, LABELS, MASKS, OUTSIDE, Place, by_group, places
 from i2i.data.names import domain_names
 from i2i.data.scan import Tree
@@ -185,9 +185,9 @@ def idx_files(tree: Tree) -> Found | None:
     }
     items, missing, highest = [], [], -1
     for name in tree.pictures:
-        if not idx.inside(name):
-            continue
         file, _, number = name.rpartition("/")
+        if not idx.is_array(file):
+            continue
         split = idx.parts(file)[0]
         path = labels.get(str(PurePosixPath(file).parent / split))
         values = idx.read(path, 1) if path else ()
@@ -195,15 +195,25 @@ def idx_files(tree: Tree) -> Found | None:
             missing.append(name)
             continue
         highest = max(highest, label := int(values[int(number)]))
-        items.append(Item({"image": name}, idx_split(name), label=label))
+        items.append(Item({"image": name}, packed.split(name), label=label))
     names = tuple(map(str, range(highest + 1)))
     return Found("labelled", "IDX files", tuple(items), names, tuple(missing)) if items else None
 
 
-def idx_split(name: str) -> str:
-    """The split of a picture inside an IDX file: MNIST calls its test split t10k."""
-    split = idx.parts(name.rpartition("/")[0])[0].lower()
-    return "test" if split in ("t10k", "test") else SPLIT_WORDS.get(split, "")
+def cifar_files(tree: Tree) -> Found | None:
+    """CIFAR-10's binary files: pictures with their classes; batches.meta.txt names these."""
+    items: list[Item] = []
+    names: tuple[str, ...] = ()
+    files = sorted({name.rpartition("/")[0] for name in tree.pictures if packed.inside(name) and name in tree.usable})
+    for file in files:
+        if not cifar.is_array(PurePosixPath(file).name):
+            continue
+        numbers, names = cifar.classes(tree.root, file)
+        items += [
+            Item({"image": f"{file}/{index:05}"}, cifar.split(file), names[number], number)
+            for index, number in enumerate(numbers)
+        ]
+    return Found("labelled", "CIFAR-10's binary files", tuple(items), names) if items else None
 
 
 def hr_folders(tree: Tree) -> Found | None:
@@ -232,5 +242,5 @@ def photos_of_label_maps(tree: Tree) -> Found | None:
 def every_picture(tree: Tree) -> Found | None:
     """Any folder: all pictures in it, with train and test where it has them."""
     items = [Item({"image": place.name}, place.split) for place in places(tree)]
-    items += [Item({"image": name}, idx_split(name)) for name in tree.pictures if idx.inside(name)]
+    items += [Item({"image": name}, packed.split(name)) for name in tree.pictures if packed.inside(name)]
     return Found("images", "all pictures of the folder", tuple(items)) if items else None

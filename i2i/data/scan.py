@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from i2i import places
-from i2i.data import config, idx
+from i2i.data import config, packed
 from i2i.options import nearest
 
-DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".md", ".rst", ".pdf", ".gz", ".yaml", ".yml", ""}
+DOCUMENTS = {".json", ".jsonl", ".csv", ".tsv", ".txt", ".toml", ".yaml", ".yml", ".md", ".rst", ".html", ".pdf"}
+DOCUMENTS |= {".gz", ""}
 _VERSION = 2  # of the remembered results
 _NO_TEXT = "has a name that is no UTF-8; rename it"  # it can be neither printed nor written into reports
 _SILENCE = 5  # seconds, after which it is said how far looking has come
@@ -46,7 +47,7 @@ class Tree:
     """A folder as it was found: pictures by relative name, documents, and what is neither."""
 
     root: Path
-    pictures: dict[str, Info]  # sorted by name; pictures inside an IDX file are named FILE/00017
+    pictures: dict[str, Info]  # sorted by name; those inside a file of many are named FILE/00017
     documents: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)  # dataset.toml
@@ -67,7 +68,7 @@ class Tree:
     @cached_property
     def files(self) -> tuple[str, ...]:
         """Pictures that are files of their own, sorted."""
-        return tuple(name for name in self.pictures if not idx.inside(name))
+        return tuple(name for name in self.pictures if not packed.inside(name))
 
     @cached_property
     def usable(self) -> frozenset[str]:
@@ -89,7 +90,7 @@ def scan(root: Path) -> Tree:
     infos = _inspect_all(root, pictures)
     infos |= {shown: Info(problem=_NO_TEXT) for name, shown in names.items() if name != shown}
     for name in documents:
-        infos |= {member: Info(**info) for member, info in idx.describe(root, name).items()}
+        infos |= {member: Info(**info) for member, info in packed.describe(root, name).items()}
     return Tree(root, dict(sorted(infos.items())), tuple(documents), tuple(stray), config.read(root))
 
 
@@ -163,7 +164,7 @@ def _sort(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
             stray.append(name)
         elif suffix in EXTENSIONS:
             pictures.append(name)
-        elif suffix in DOCUMENTS or idx.is_array(file):
+        elif suffix in DOCUMENTS or packed.is_array(file):
             documents.append(name)
         else:
             stray.append(name)

@@ -17,7 +17,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
     "captioned": (listed.captions,),
     "paired": (listed.pairs, layouts.label_maps, layouts.equal_stems, layouts.side_by_side),
     "unpaired": (layouts.lettered_domains, layouts.domain_folders),
-    "labelled": (layouts.idx_files, listed.celeba, listed.classes, layouts.class_folders),
+    "labelled": (layouts.idx_files, layouts.cifar_files, listed.celeba, listed.classes, layouts.class_folders),
     "images": (layouts.hr_folders, layouts.photos_of_label_maps, listed.listed_pictures, layouts.every_picture),
 }
 """Each kind's layouts, in the order they are tried."""
