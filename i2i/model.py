@@ -151,6 +151,7 @@ class Model(nn.Module, ABC):
     min_size: int = 1  # the smallest side translate() accepts
     scale: int = 1  # output side / input side
     run_defaults: ClassVar[Mapping[str, Any]] = {}  # this model's defaults of run options
+    small: ClassVar[Mapping[str, Any]] = {}  # what --small sets for a CPU, of the run's options and its own
     eager: tuple[str, ...] = ()  # submodules that --compile leaves alone (differentiated twice)
     trains_jointly: ClassVar[bool] = False  # whether it can be trained on several data sets (spec.parts)
     sees_pieces: ClassVar[bool] = False  # whether it learns of pieces of pictures: held-back ones are cut, not shrunk

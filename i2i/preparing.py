@@ -37,10 +37,10 @@ CHANGEABLE = (  # run options that may differ when a run goes on
 def layers(
     card: ModelCard, cls: type[Model], given: Mapping[str, Any], config: Path | None
 ) -> tuple[Settings, Options, dict[str, Any]]:
-    """Resolve options from their three layers: default (the run's, then the model's), file, flag.
+    """Resolve options from their three layers: default (the run's, the model's, its small setting's), file, flag.
 
     Returns the run's settings, the model's options and the data options that were given. Raises LookupError for an
-    unknown option, with the nearest.
+    unknown option, with the nearest, ValueError where `small` is asked for and the model has no such setting.
     """
     own = {field.name: field for field in describe(cls.Options)}
     run = {field.name: field for field in describe(Settings)}
@@ -48,11 +48,11 @@ def layers(
     of_data = {field.name: field for kind in kinds for field in describe(kind.Options) if field.name not in run}
     known = of_data | own | run
 
-    values: dict[str, Any] = dict(cls.run_defaults)
+    asked: dict[str, Any] = {}
     file = read_toml(config) if config else {}
-    if (asked := file.pop("model", card.name)) != card.name:
+    if (other := file.pop("model", card.name)) != card.name:
         raise ValueError(
-            f"{config} is for the model {asked}, not {card.name}; use: i2i train {asked} --config {config}"
+            f"{config} is for the model {other}, not {card.name}; use: i2i train {other} --config {config}"
         )
     file.pop("data", None)
     for layer, where in ((file, f"{config}: "), (given, "")):
@@ -60,12 +60,13 @@ def layers(
             if key not in known:
                 raise LookupError(f'{where}unknown option "{key}"{nearest(key, known)}')
             try:
-                values[key] = known[key].check(value)
+                asked[key] = known[key].check(value)
             except ValueError as error:
                 raise ValueError(f"{where}{error}") from None
-    explicit = file.keys() | given.keys()
-    if "init" in explicit:
-        values = _options_of(Path(values["init"]), card) | values
+    small = _small(card, cls) if asked.get("small") else {}
+    explicit = small.keys() | asked.keys()
+    own_defaults = _options_of(Path(asked["init"]), card) if "init" in asked else {}
+    values = dict(cls.run_defaults) | small | own_defaults | asked
     if "resize" in cls.run_defaults and "resize" not in explicit and "image_size" in explicit:
         # The model's margin for random crops is a ratio: 286 for 256 is 143 for 128.
         usual = cls.run_defaults.get("image_size", run["image_size"].default)
@@ -76,6 +77,12 @@ def layers(
     options = build(cls.Options, {k: v for k, v in values.items() if k in own})
     data_options = {k: str(v) if isinstance(v, Path) else v for k, v in values.items() if k in of_data}  # for TOML
     return settings, options, {k: v for k, v in data_options.items() if v is not None}
+
+
+def _small(card: ModelCard, cls: type[Model]) -> dict[str, Any]:
+    if not cls.small:
+        raise ValueError(f"{card.name} has no small setting; leave --small out. Its options: i2i models {card.name}")
+    return dict(cls.small)
 
 
 def _options_of(init: Path, card: ModelCard) -> dict[str, Any]:

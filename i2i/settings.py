@@ -17,6 +17,7 @@ class Settings(Options):
     steps: int | None = option(None, help="Batches to train on; instead of --epochs.", min=1)
     epochs: int = option(100, help="Passes over the data, when --steps is not given.", min=1)
     batch_size: int = option(1, help="Pictures a step, over all devices.", min=1)
+    small: bool = option(False, help="The model's setting for a CPU, where it has one; other options win over it.")
     image_size: int = option(256, help="Side in pixels of what the networks see.", min=1)
     image_width: int | None = option(
         None, help="Width of what the networks see where that is no square; --image-size is then the height.", min=1

@@ -25,6 +25,7 @@ class Swirl:
     inputs = ("image",)
     size_multiple, min_size, scale = 4, 8, 1
     run_defaults = {"batch_size": 16, "flip": False}  # noqa: RUF012
+    small = {"image_size": 32, "betas": (0.0, 0.9)}  # noqa: RUF012
 
     @dataclass(frozen=True, kw_only=True)
     class Options(i2i.Options):
@@ -126,6 +127,8 @@ def test_one_model_shows_its_options_with_defaults_and_meanings(cli):
     assert "--betas number number Decay. (default 0.5 0.9)" in lines
     assert "--batch-size 16" in lines
     assert "--flip off" in lines
+    small = lines.index("What --small sets")
+    assert lines[small + 1 : small + 3] == ["--image-size 32", "--betas 0.0 0.9"]
     assert "--to text Target domain or attribute; the model's only one by default." in lines
     assert "plugin swirl (i2i-swirl 0.3)" in lines
 
@@ -138,6 +141,7 @@ def test_one_model_as_json(cli):
     }  # fmt: skip
     assert [option["name"] for option in facts["request"]] == ["to", "samples", "seed"]
     assert facts["run_defaults"] == {"batch_size": 16, "flip": False}
+    assert facts["small"] == {"image_size": 32, "betas": [0.0, 0.9]}
     assert (facts["inputs"], facts["size_multiple"], facts["min_size"], facts["scale"]) == (["image"], 4, 8, 1)
 
 

@@ -55,6 +55,12 @@ class Odd(i2i.Model):
         raise NotImplementedError
 
 
+class Narrow(Odd):
+    """Has a setting for a CPU."""
+
+    small = {"image_size": 64, "must": 2, "lr": 0.2, "epochs": 3}  # noqa: RUF012
+
+
 class OddPlugin:
     @staticmethod
     @i2i.hookimpl
@@ -244,6 +250,25 @@ def test_a_margin_without_a_size_of_its_own(odd: Any) -> None:
     assert layers(card, Odd, {"must": 1, "image_size": 128}, None)[0].resize == 150  # 300 for 256, the run's default
     with pytest.raises(ValueError, match="--must must be given"):
         layers(card, Odd, {"resize": 300}, None)
+
+
+def test_the_small_setting_is_under_file_and_flags(odd: Any, tmp_path: Path) -> None:
+    card, config = registry().model("odd"), tmp_path / "run.toml"
+    settings, options, _ = layers(card, Narrow, {"small": True}, None)
+    assert (settings.image_size, settings.epochs, settings.batch_size) == (64, 3, 3)
+    assert (options.must, options.lr) == (2, 0.2)  # type: ignore[attr-defined]
+    assert settings.resize == 75  # the margin for crops is a ratio here, too
+    config.write_text("small = true\nlr = 0.3\nimage_size = 32\nepochs = 9\n")
+    settings, options, _ = layers(card, Narrow, {"image_size": 16, "must": 5}, config)
+    assert (settings.image_size, settings.epochs) == (16, 9)
+    assert (options.must, options.lr) == (5, 0.3)  # type: ignore[attr-defined]
+    settings, options, _ = layers(card, Narrow, {"small": False, "must": 5}, config)  # the flag is --no-small
+    assert (settings.image_size, options.lr) == (32, 0.3)  # type: ignore[attr-defined]
+
+
+def test_a_model_without_a_small_setting_says_so(odd: Any) -> None:
+    with pytest.raises(ValueError, match=r"odd has no small setting; leave --small out\. Its options: i2i models odd"):
+        layers(registry().model("odd"), Odd, {"must": 1, "small": True}, None)
 
 
 SMALL = ["--steps", "3", "--image-size", "8", "--device", "cpu", "--precision", "fp32", "--workers", "0", "--quiet"]

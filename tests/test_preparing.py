@@ -72,6 +72,14 @@ def test_held_back_pictures_are_cut_at_the_scale_of_training_for_a_model_of_piec
     assert rows[False][-1] - rows[False][0] > 17.5  # the whole, shrunk
 
 
+def test_a_small_run_goes_on_without_the_setting(toys: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toys.Toy, "small", {"width": 2, "image_size": 8})
+    folder = train(pairs, "run", small=True)
+    monkeypatch.setattr(toys.Toy, "small", {})
+    run, _, _ = preparing.reopen(folder, None, 6, None, {})
+    assert (run.options.width, run.settings.image_size, run.settings.resize) == (2, 8, 10)  # type: ignore[attr-defined]
+
+
 def test_steps_beyond_the_plan_are_announced(toys: Any, pairs: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = train(pairs, "run")
     for steps, factor in ((6, 0.1), (8, 0.5)):

@@ -203,6 +203,14 @@ class Defaults(Good):
     run_defaults = {"batchsize": 2}  # noqa: RUF012
 
 
+class Tiny(Good):
+    small = {"image_size": 12, "batch_size": 4}  # noqa: RUF012
+
+
+class Tinier(Good):
+    small = {"imagesize": 12}  # noqa: RUF012
+
+
 class Eager(Good):
     eager = ("judge",)
 
@@ -250,6 +258,12 @@ def test_what_keeps_the_contract_passes(check: Any, cls: type[i2i.Model]) -> Non
     assert "train_step" not in vars(model)  # nothing of the check is left on it
 
 
+def test_the_small_setting_is_what_is_checked(check: Any) -> None:
+    assert check(Tiny).spec.image_size == (32, 32)
+    assert check(Tiny, small=True).spec.image_size == (12, 12)
+    assert check(Tiny, small=True, image_size=16).spec.image_size == (16, 16)
+
+
 @pytest.mark.parametrize("name", ["toy", "toy-flat"])
 def test_the_toys_keep_the_contract(toys: Any, name: str) -> None:
     check_model(name)
@@ -279,6 +293,7 @@ def test_the_toys_keep_the_contract(toys: Any, name: str) -> None:
         (Hidden, "a resumed run differs in the term net/l1: some state is in no buffer"),
         (Undocumented, "option depth of checked has no help text"),
         (Defaults, "run_defaults of checked names {'batchsize'}, which are no run options"),
+        (Tinier, "small of checked names {'imagesize'}, which are no options of the run or its own"),
         (Eager, r"checked.eager names \['judge'\], which the model does not have"),
         (Twins, r"the phases of checked are \['train', 'train'\]; give each a name of its own"),
         (Narrow, "term net/l1 is -?(inf|nan) in bfloat16"),

@@ -76,6 +76,7 @@ def facts(card: ModelCard) -> dict[str, Any]:
         "options": schema(cls.Options),
         "request": schema(cls.Request),
         "run_defaults": dict(cls.run_defaults),
+        "small": dict(cls.small),
         "inputs": list(cls.inputs),
         "size_multiple": cls.size_multiple if isinstance(cls.size_multiple, int) else None,
         "min_size": cls.min_size if isinstance(cls.min_size, int) else None,
@@ -93,9 +94,10 @@ def page(card: ModelCard) -> str:
     parts = [f"{card.name}: {card.summary}", *([text] if text and text != card.summary else [])]
     parts.append(table([row for row in about if row[1]]))
     parts.append("Options (i2i train " + card.name + " DATA ...)\n" + flags(cls.Options))
-    if cls.run_defaults:
-        rows = [("--" + name.replace("_", "-"), spell(value)) for name, value in cls.run_defaults.items()]
-        parts.append("Its own defaults of the run's options\n" + _indented(table(rows)))
+    ours = {"Its own defaults of the run's options": cls.run_defaults, "What --small sets": cls.small}
+    for title, values in ours.items():
+        rows = [("--" + name.replace("_", "-"), spell(value)) for name, value in values.items()]
+        parts += [f"{title}\n{_indented(table(rows))}"] if rows else []
     parts.append("Options of a translation (i2i translate ...)\n" + flags(cls.Request))
     return "\n\n".join(parts) + f"\n\nThe run's options: i2i train {card.name} --help"
 

@@ -32,7 +32,8 @@ MORE_STEPS = 8  # tried before an optimizer counts as never updated
 def check_model(
     name: str,
     *,
-    image_size: int = 32,
+    image_size: int | None = None,
+    small: bool = False,
     batch_size: int = 2,
     steps: int = 2,
     spec: DataSpec | None = None,
@@ -46,9 +47,9 @@ def check_model(
     state, and nor does the sample sheet; a bundle holds the model exactly; a run resumed from a checkpoint goes on
     exactly; a step in bfloat16 works. Every option is documented.
 
-    `options` are the model's own (make the networks small); `spec` replaces the synthetic one of the preferred kind.
-    `steps` are trained in each phase, and some more where an optimizer is not updated in each. Raises AssertionError
-    that says what is wrong.
+    `options` are the model's own (make the networks small, or take the model's `small` setting, which they win over);
+    `spec` replaces the synthetic one of the preferred kind. `steps` are trained in each phase, and some more where an
+    optimizer is not updated in each. Raises AssertionError that says what is wrong.
     """
     card = registry().model(name)
     cls = load_class(card)
@@ -56,7 +57,10 @@ def check_model(
         assert field.help, f"option {field.name} of {name} has no help text"
     unknown = cls.run_defaults.keys() - {field.name for field in describe(Settings)}
     assert not unknown, f"run_defaults of {name} names {unknown}, which are no run options"
-    spec = spec or synthetic_spec(kind or card.kinds[0], image_size)
+    run, own = _check_small(name, cls)
+    if small:
+        image_size, options = image_size or run.get("image_size"), own | options
+    spec = spec or synthetic_spec(kind or card.kinds[0], image_size or 32)
     torch.manual_seed(0)
     model: Model = cls(build(cls.Options, options), spec)
     missing = [eager for eager in model.eager if not hasattr(model, eager)]
@@ -85,6 +89,18 @@ def check_model(
     _check_bundle(name, model)
     _check_resume(name, model, optimizers, stretch, spec)
     return model
+
+
+def _check_small(name: str, cls: type[Model]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check that the small setting is one; return what it says of the run and of the model."""
+    parts = []
+    for kind in (Settings, cls.Options):
+        fields = {field.name: field for field in describe(kind)}
+        parts.append({key: fields[key].check(value) for key, value in cls.small.items() if key in fields})
+    run, own = parts
+    unknown = cls.small.keys() - run.keys() - own.keys()
+    assert not unknown, f"small of {name} names {unknown}, which are no options of the run or its own"
+    return run, own
 
 
 def _look(look: Callable[[Phase, Iterable[Batch]], None], stretch: Stretch, spec: DataSpec) -> None:
