@@ -6,8 +6,9 @@ anything is written.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,16 @@ from i2i import networks
 
 if TYPE_CHECKING:
     from i2i_zoo.moment import Moment
+
+
+class Chance(Protocol):
+    """A source of numbers: of a train step (`i2i.Progress` is one), or of a seed."""
+
+    def rand(self, *shape: int) -> Tensor:
+        """Draw from U[0, 1)."""
+
+    def randn(self, *shape: int) -> Tensor:
+        """Draw from N(0, 1)."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +82,55 @@ class Judged:
         return replace(self, **{name: networks.gather(value) for name, value in self._tensors()})
 
 
+class Architecture:
+    """A family of generators and discriminators: what architectures subclass, as frozen dataclasses of their numbers.
+
+    A generator is called with latents (N, Z), labels (N,) or None, and a `Chance` or None: without one what is random
+    in it stays fixed. A discriminator is called with pictures (N, C, H, W) and labels (N,) or None, and returns
+    `Judged`; its attribute `joint` says whether real and generated pictures may be judged in one batch. Without that
+    attribute they may, unless it has batch norm.
+    """
+
+    conditions: ClassVar[frozenset[str]] = frozenset()  # of what stands before and after the plus, beside "none"
+    gives: ClassVar[frozenset[str]] = frozenset()  # words that elements may need: "features", "classes", "styles"
+
+    def check(self, to: Shape) -> None:
+        """Raise ValueError where it cannot be built for that, with the nearest that it can."""
+
+    def generator(self, to: Shape) -> nn.Module:
+        """Build a generator."""
+        raise NotImplementedError
+
+    def discriminator(self, to: Shape) -> nn.Module:
+        """Build a discriminator."""
+        raise NotImplementedError
+
+    def initialise(self, net: nn.Module) -> None:
+        """Draw the first weights of either network anew, in place; default: as its layers drew them."""
+
+    def phases(self, to: Shape, lr: Callable[[float], float]) -> list[i2i.Phase]:
+        """The stretches of training; those of networks that grow have sizes of their own."""
+        return [i2i.Phase("train", lr=lr)]
+
+    def trained(self, net: nn.Module, phase: i2i.Phase) -> list[nn.Parameter]:
+        """What of a network is trained in a phase."""
+        return list(net.parameters())
+
+    def begin(self, generator: nn.Module, discriminator: nn.Module, progress: i2i.Progress) -> None:
+        """Make both networks ready for a step: let them grow. It may change buffers alone."""
+
+    def shown(self, images: Tensor, progress: i2i.Progress) -> Tensor:
+        """Real pictures (N, C, H, W) as the discriminator sees them in this step: blended while networks grow."""
+        return images
+
+
 class Element(nn.Module):
     """Something asked of the players: an objective, a penalty, a regulariser. State lies in buffers.
 
     `needs` and `forbids` are words of `rules.WORDS`. `couples` says why the samples of a batch are not independent, or
     is empty; what couples is `gathered` over ranks, unless `gathers` is False: then the reason is printed. An element
-    with `every` above 1 is lazy: it has an update of its own each so many updates of its player.
+    with `every` above 1 is lazy: each so many updates of its player it has an update of its own, where its terms are
+    multiplied by as much. What was judged belongs to the update before by then: it judges anew, by `now.critic`.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -84,7 +138,15 @@ class Element(nn.Module):
     needs_real: ClassVar[bool] = False  # the generator's update looks at real pictures, too
     couples: ClassVar[str] = ""
     gathers: ClassVar[bool] = True
+    twice: ClassVar[tuple[str, ...]] = ()  # "discriminator", "generator": networks whose derivative it differentiates
     every: int = 1
+
+    def warns(self, recipe: i2i.Options) -> str:
+        """What a user should know of this element in a recipe, in a sentence; or nothing."""
+        return ""
+
+    def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        """Make state that depends on the networks: buffers, never the networks themselves."""
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         """Terms of the discriminator's loss."""
@@ -96,6 +158,14 @@ class Element(nn.Module):
 
     def stepped(self, now: Moment, player: str) -> None:
         """Do what follows an update of "discriminator" or "generator": clip weights, move an average."""
+
+
+class Augmentation(Element):
+    """What is done to all pictures before the discriminator sees them, real and generated, in both updates."""
+
+    def augment(self, now: Moment, images: Tensor) -> Tensor:
+        """Change pictures (N, C, H, W) by `now.chance`, differentiably."""
+        raise NotImplementedError
 
 
 class Divergence(Element):
@@ -121,6 +191,26 @@ class Divergence(Element):
     def _logit(self, judged: Judged) -> Tensor:
         logit = wide(judged.logit)
         return networks.gather(logit) if self.couples else logit
+
+
+def merged(all_terms: Iterable[i2i.Terms]) -> i2i.Terms:
+    """The terms of several elements as one player's. Raises ValueError where two have a name."""
+    together: i2i.Terms = {}
+    for terms in all_terms:
+        if twice := together.keys() & terms.keys():
+            raise ValueError(f'two elements call a term "{min(twice)}"; one must call it otherwise')
+        together |= terms
+    return together
+
+
+def times(factor: float, terms: i2i.Terms) -> i2i.Terms:
+    """Terms, each multiplied."""
+    return {name: factor * value for name, value in terms.items()}
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Labels (N,) as float32 (N, `classes`): a 1 at the class; rows of the unknown, -1, are 0."""
+    return torch.nn.functional.one_hot(labels + 1, classes + 1)[:, 1:].float()
 
 
 def wide(x: Tensor) -> Tensor:

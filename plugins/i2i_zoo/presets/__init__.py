@@ -1,1 +1,49 @@
 """The recipes by name, as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from i2i_zoo.model import TwoPlayer, Zoo
+
+
+def preset(
+    name: str, run: Mapping[str, Any], small: Mapping[str, Any], base: type[Zoo] = TwoPlayer, **recipe: Any
+) -> type[Zoo]:
+    """Make a model of a recipe: `base` with other defaults of its options.
+
+    `run` are its defaults of the run's options, `small` what a CPU shall train instead, of both kinds. The result must
+    be bound, in the calling module, to the name without its dashes in capitals: wgan-gp is WGANGP, so that models can
+    be pickled. Raises LookupError for an option that `base` does not have.
+    """
+    bound, module = name.replace("-", "").upper(), sys._getframe(1).f_globals["__name__"]
+    own = {field.name: field for field in dataclasses.fields(base.Options)}
+    types = typing.get_type_hints(base.Options)
+    if unknown := recipe.keys() - own.keys():
+        raise LookupError(f"the preset {name} sets {', '.join(sorted(unknown))}, which {base.__name__} does not have")
+    changed = {key: dataclasses.field(default=value, metadata=own[key].metadata) for key, value in recipe.items()}
+    options = type(
+        "Options",
+        (base.Options,),
+        {
+            "__module__": module,
+            "__qualname__": f"{bound}.Options",
+            "__annotations__": {key: types[key] for key in changed},
+            "__doc__": f"The recipe of {name}.",
+            **changed,
+        },
+    )
+    members = {
+        "__module__": module,
+        "__qualname__": bound,
+        "__doc__": base.__doc__,
+        "Options": dataclass(frozen=True, kw_only=True)(options),
+        "run_defaults": {"flip": False, **run},
+        "small": dict(small),
+    }
+    return type(bound, (base,), members)

@@ -1,0 +1,124 @@
+"""What pictures are drawn from: vectors of chance, by a train step's or by a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from i2i_zoo.parts import Chance
+
+ROUNDS = 1000  # of drawing again what lies outside a truncation
+
+
+class Seeded:
+    """Numbers of a seed alone, the same on every device."""
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        self.device = device
+
+    def rand(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.generator).to(self.device)
+
+    def randn(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator).to(self.device)
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A distribution of vectors of `size` numbers."""
+
+    size: int = 128
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"a latent of {self.size} numbers holds nothing; give 1 or more")
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        """Draw (N, `size`)."""
+        raise NotImplementedError
+
+    def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
+        """Draw from the middle alone: closer to the typical, and less varied, the smaller the limit."""
+        raise ValueError("--truncation is for latents with a middle: normal and uniform; leave it out")
+
+    def between(self, a: Tensor, b: Tensor, share: float) -> Tensor:
+        """What lies between two latents (N, `size`), as likely as they are: `a` at 0, `b` at 1."""
+        return torch.lerp(a, b, share)
+
+
+class Normal(Latent):
+    """z ~ N(0, 1)."""
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        return chance.randn(count, self.size)
+
+    def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
+        """Draw each number again until it is at most `limit` from 0 (Brock et al., 2018, arXiv:1809.11096)."""
+        z = chance.randn(count, self.size)
+        for _ in range(ROUNDS):
+            outside = z.abs() > limit
+            if not outside.any():
+                return z
+            z = torch.where(outside, chance.randn(count, self.size), z)
+        raise ValueError(f"--truncation {limit} leaves next to nothing; give 0.05 or more")
+
+    def between(self, a: Tensor, b: Tensor, share: float) -> Tensor:
+        """Go along the great circle: a mean of two would be shorter than either."""
+        cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)
+        angle = cosine.acos()[:, None]  # (N, 1)
+        near = angle.sin() < 1e-4
+        sine = torch.where(near, torch.ones_like(angle), angle.sin())
+        arc = ((1 - share) * angle).sin() / sine * a + (share * angle).sin() / sine * b
+        return torch.where(near, torch.lerp(a, b, share), arc)
+
+
+class Sphere(Normal):
+    """z ~ N(0, 1), then brought to the length sqrt(size) (Karras et al., 2017, arXiv:1710.10196)."""
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        z = chance.randn(count, self.size)
+        return z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+    def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
+        return Latent.truncated(self, chance, count, limit)
+
+
+@dataclass(frozen=True)
+class Uniform(Latent):
+    """z ~ U(low, high)."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.low < self.high:
+            raise ValueError(f"a uniform latent from {self.low} to {self.high} is empty; give low below high")
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        return self.low + (self.high - self.low) * chance.rand(count, self.size)
+
+    def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
+        """Draw from the middle `limit` of the range."""
+        middle = (self.low + self.high) / 2
+        return middle + min(limit, 1.0) * (self.draw(chance, count) - middle)
+
+
+class Bernoulli(Latent):
+    """z is 0 or 1, each as often (Brock et al., 2018, arXiv:1809.11096)."""
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        return (chance.rand(count, self.size) < 0.5).float()
+
+
+class Censored(Normal):
+    """z = max(N(0, 1), 0) (Brock et al., 2018, arXiv:1809.11096)."""
+
+    def draw(self, chance: Chance, count: int) -> Tensor:
+        return chance.randn(count, self.size).relu()
+
+    def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
+        return super().truncated(chance, count, limit).relu()

@@ -1,0 +1,101 @@
+"""What does not go together, and why: what elements need and forbid, compared with what the built networks offer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from i2i_zoo.parts import Architecture, Element, Shape
+
+if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
+
+BATCH_NORM = "batch norm in the discriminator"
+WORDS = {  # need: what to do where it is missing
+    "labels": "pictures with classes: data of the kind labelled, a folder for each class",
+    "classes": "a discriminator that tells classes: --conditioning with +ac",
+    "features": "an --architecture whose discriminator shows its features: dcgan",
+    "energy": "an --architecture whose discriminator is an autoencoder",
+    "logit": "an --architecture whose discriminator gives logits: dcgan",
+    "turns": "an --architecture whose discriminator tells rotations",
+    "embedding": "an --architecture whose discriminator has an encoder",
+    "styles": "an --architecture whose generator draws from styles",
+}
+REASONS = {  # what is forbidden: why, and what to do
+    BATCH_NORM: "differentiates pictures one by one, and this discriminator has batch norm, which mixes them; "
+    "use --architecture with norm=layer or norm=none, or leave the penalty out",
+    "energy": "is for logits, and this discriminator gives an energy, the error of an autoencoder; "
+    "use another --architecture, or an --objective of energies",
+}
+
+
+def offered(architecture: Architecture, discriminator: nn.Module, shape: Shape) -> frozenset[str]:
+    """Everything that elements may need or forbid, as the built networks have it."""
+    has = set(architecture.gives)
+    if shape.classes:
+        has.add("labels")
+    if shape.discriminator_conditioning == "ac":
+        has.add("classes")
+    if has_batch_norm(discriminator):
+        has.add(BATCH_NORM)
+    if "energy" not in has:
+        has.add("logit")
+    return frozenset(has)
+
+
+def has_batch_norm(net: nn.Module) -> bool:
+    """Whether a network mixes its batch by batch norm."""
+    return any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in net.modules())
+
+
+def check_conditioning(architecture: Architecture, shape: Shape, asked: str) -> None:
+    """Refuse a conditioning without labels, or that an architecture cannot build. Raises ValueError."""
+    if asked == "none":
+        return
+    told = (shape.generator_conditioning, shape.discriminator_conditioning)
+    if len(asked.split("+")) != 2:
+        raise ValueError(f"--conditioning is {asked}; name the generator's and the discriminator's, as concat+concat")
+    if not shape.classes:
+        raise ValueError(f"--conditioning {asked} needs {WORDS['labels']}; use --conditioning none")
+    can = sorted(architecture.conditions)
+    for word in told:
+        if word not in ("none", *can):
+            raise ValueError(
+                f"--conditioning {asked}: these networks cannot be told the class by {word}; "
+                f"they can by {', '.join(can)}"
+                if can
+                else f"--conditioning {asked}: these networks cannot be told the class at all; use --conditioning none"
+            )
+
+
+def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None:
+    """Refuse elements, by how they were asked for, whose needs are not met. Raises ValueError with the reason."""
+    for asked, element in elements.items():
+        for word in sorted(element.needs - has):
+            raise ValueError(f"{asked} needs {WORDS.get(word, word)}")
+        for word in sorted(element.forbids & has):
+            raise ValueError(f"{asked} {REASONS.get(word, f'does not go with {word}')}")
+
+
+def check_schedule(model: TwoPlayer) -> None:
+    """Refuse numbers of a recipe that exclude each other, and warn of what is known to fail."""
+    o = model.options
+    needs_real = [asked for asked, element in model.asked_for.items() if element.needs_real]
+    if o.generator_draws > 1 and needs_real:
+        raise ValueError(f"{needs_real[0]} compares as many generated pictures with real ones; use --generator-draws 1")
+    if o.generator_draws > 1 and o.reuse:
+        raise ValueError("--reuse has one draw for both players; use --generator-draws 1 or --no-reuse")
+    for asked, element in model.asked_for.items():
+        if told := element.warns(o):
+            warnings.warn(f"{asked}: {told}", stacklevel=2)
+
+
+def say_exempt(elements: Mapping[str, Element], ranks: int) -> None:
+    """Say, of training on several devices, which elements see their own part of the batch alone, and why."""
+    if ranks > 1:
+        for asked, element in elements.items():
+            if element.couples and not element.gathers:
+                warnings.warn(f"{asked} sees each device's part of the batch alone: {element.couples}", stacklevel=2)

@@ -1,0 +1,104 @@
+"""How options name parts: `gp`, `r1:gamma=10,every=16`, `uniform:100,low=0`, and several with a plus between them.
+
+A part's numbers are the arguments of its class (or function); those without a name come in their order.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import typing
+import warnings
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import i2i
+from i2i_zoo import Part
+
+NONE = "none"
+
+
+@cache
+def parts() -> dict[tuple[str, str], Part]:
+    """All parts that plugins announce, by axis and name; the first to announce a name has it."""
+    found: dict[tuple[str, str], Part] = {}
+    for part in i2i.announced("zoo_parts"):
+        if not isinstance(part, Part):
+            warnings.warn(
+                f"a plugin announces {part!r} as a part, which is no i2i_zoo.Part; it is left out", stacklevel=2
+            )
+        elif (part.axis, part.name) in found:
+            other = found[part.axis, part.name].target
+            warnings.warn(f'{part.target} is left out: the {part.axis} "{part.name}" is {other} already', stacklevel=2)
+        else:
+            found[part.axis, part.name] = part
+    return found
+
+
+def make_all(axis: str, text: str, flag: str) -> dict[str, Any]:
+    """Make the parts of a list with pluses, by how they were asked for; none of `none`."""
+    asked = [] if text == NONE else [one.strip() for one in text.split("+")]
+    if twice := [one for one in asked if asked.count(one) > 1]:
+        raise ValueError(f"{flag} names {twice[0]} twice; name it once")
+    return {f"{flag} {one}": make(axis, one, flag) for one in asked}
+
+
+def make(axis: str, text: str, flag: str) -> Any:
+    """Make a part of its spelling.
+
+    Raises LookupError for an unknown name of a part or a number, with what there is; ValueError for a bad value.
+    `flag` names the option in errors.
+    """
+    name, _, rest = text.partition(":")
+    known = {part_name for part_axis, part_name in parts() if part_axis == axis}
+    if name not in known:
+        raise LookupError(f'{flag} is {text}, and there is no {axis} "{name}"; choose {", ".join(sorted(known))}')
+    module, _, attribute = parts()[axis, name].target.partition(":")
+    try:
+        target = getattr(import_module(module), attribute)
+    except Exception as error:  # a stranger's module may raise anything
+        raise ValueError(f"{flag} {name} cannot be loaded: {type(error).__name__}: {error}") from error
+    return target(**_arguments(target, rest, f"{flag} {text}"))
+
+
+def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
+    hints = typing.get_type_hints(target.__init__ if isinstance(target, type) else target)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    taken = [p.name for p in inspect.signature(target).parameters.values() if p.kind in named]
+    values: dict[str, Any] = {}
+    for number, item in enumerate(filter(None, text.split(","))):
+        key, equals, value = (word.strip() for word in item.partition("="))
+        if not equals:
+            key, value = taken[number] if number < len(taken) else "", key
+        if key not in taken or key in values:
+            raise LookupError(f'{where}: there is no place for "{item}"; it takes {", ".join(taken) or "no numbers"}')
+        values[key] = _value(value, hints.get(key, str), f"{where}: {key}")
+    return values
+
+
+def _value(text: str, kind: Any, where: str) -> Any:
+    """A number or a word of its text."""
+    allowed = [each for each in (typing.get_args(kind) or (kind,)) if each is not type(None)]
+    if text == NONE and type(None) in typing.get_args(kind):
+        return None
+    if typing.get_origin(kind) is typing.Literal:
+        if text in allowed:
+            return text
+        raise ValueError(f"{where} is {text}; choose {' or '.join(map(str, allowed))}")
+    if bool in allowed:
+        if text in ("true", "false"):
+            return text == "true"
+        raise ValueError(f"{where} is {text}; give true or false")
+    for number, wanted in ((int, "a whole number"), (float, "a number")):
+        if number in allowed and str not in allowed:
+            try:
+                value = number(text)
+            except ValueError:
+                if float in allowed and number is int:
+                    continue
+                raise ValueError(f"{where} is {text}; give {wanted}") from None
+            if not math.isfinite(value):
+                raise ValueError(f"{where} is {text}; give a finite number")
+            return value
+    return text
