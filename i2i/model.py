@@ -209,6 +209,14 @@ class Model(nn.Module, ABC):
         """What `--to` accepts; default: the data's domains, of pairs the second only."""
         return self.spec.domains[1:] if "target" in self.spec.channels else self.spec.domains
 
+    def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:
+        """What a request for pictures of nothing stands for: rows of titles and requests, each of them one picture.
+
+        For what is best seen side by side: a sweep, a mixture, what lies between two seeds; and where a title says
+        more than the seed, as the class does. Default: None, one picture a seed.
+        """
+        return None
+
     def preview(self, examples: Sequence[tuple[Batch, Any]]) -> list[dict[str, Tensor]]:
         """Make the rows of the sample sheet: for each example its columns, {title: image (C, H, W) in [-1, 1]}.
 
@@ -254,7 +262,7 @@ class Model(nn.Module, ABC):
         return translate_image(self, image, **request)
 
     def sample_images(self, count: int = 1, **request: Any) -> list[PIL.Image.Image]:
-        """Draw pictures of a model that takes none, with seeds one after another from `seed` on.
+        """Draw pictures of a model that takes none: with seeds one after another from `seed` on, or its `grid`.
 
         Keyword arguments are the fields of `Request`. Raises ValueError for a model that translates pictures.
         """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +25,34 @@ if TYPE_CHECKING:
 PER_ROW = 8  # pictures of a row of the sheet
 
 
-def draw(model: Model, request: Any) -> Iterator[tuple[int, Tensor]]:
-    """Draw `request.samples` pictures, with seeds one after another: (seed, image (C, H, W) in [-1, 1]).
+def rows_of(model: Model, request: Any) -> list[list[tuple[str, Any]]]:
+    """The pictures that a request stands for, in rows, with titles: the model's grid, or one a seed.
 
     Raises ValueError for a model that translates pictures.
     """
     if model.inputs:
         raise ValueError("this model makes pictures of pictures; use: i2i translate --model MODEL photos/")
-    return _draw(model, request)
+    grid = model.grid(request)
+    if grid is not None:
+        return [[(title, dataclasses.replace(asked, samples=1)) for title, asked in row] for row in grid]
+    seeds = range(request.seed, request.seed + request.samples)
+    asked = [(f"seed {seed}", dataclasses.replace(request, samples=1, seed=seed)) for seed in seeds]
+    return [asked[first : first + PER_ROW] for first in range(0, len(asked), PER_ROW)]
 
 
-def _draw(model: Model, request: Any) -> Iterator[tuple[int, Tensor]]:
+def draw(model: Model, request: Any) -> Iterator[tuple[int, Tensor]]:
+    """Draw the pictures that a request stands for, row by row: (seed, image (C, H, W) in [-1, 1])."""
+    rows = rows_of(model, request)
+    return ((asked.seed, draw_one(model, asked)) for row in rows for _, asked in row)
+
+
+def draw_one(model: Model, request: Any) -> Tensor:
+    """Draw one picture (C, H, W) in [-1, 1], by the request's seed alone."""
     parameter = next(model.parameters(), torch.zeros(()))
     devices = [parameter.device] if parameter.device.type == "cuda" else []
-    for seed in range(request.seed, request.seed + request.samples):
-        asked = dataclasses.replace(request, samples=1, seed=seed)
-        with evaluating(model), torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            yield seed, model.translate({}, asked)[0].float().cpu()
+    with evaluating(model), torch.random.fork_rng(devices):
+        torch.manual_seed(request.seed)
+        return model.translate({}, request)[0].float().cpu()
 
 
 def sample_images(model: Model, count: int = 1, **request: Any) -> list[PIL.Image.Image]:
@@ -58,31 +69,51 @@ def to_picture(model: Model, image: Tensor) -> Picture:
 
 
 def write(model: Model, request: Any, folder: Path, format: str = "") -> list[Path]:
-    """Draw pictures into a folder, one file a seed, and a sheet of them; return the files, the sheet last.
+    """Draw pictures into a folder, a file each, and a sheet of them; return the files, the sheet last.
 
-    The folder is made when the first picture is drawn. Raises ValueError where a file is there already, OSError where
+    Files are named by seed, or by their place where two have the same; the sheet of one row of places is a strip. The
+    folder is made when the first picture is drawn. Raises ValueError where a file is there already, OSError where
     nothing can be written.
     """
-    names = {seed: f"seed-{seed:06}" for seed in range(request.seed, request.seed + request.samples)}
-    there = [path for path in folder.glob("*") if path.stem in {*names.values(), "sheet"}]
+    rows = rows_of(model, request)
+    names = _names(rows)
+    sheet = "strip" if len(rows) == 1 and not names[0].startswith("seed") else "sheet"
+    there = [path for path in folder.glob("*") if path.stem in {*names, "sheet", "strip"}]
     if there:
         raise ValueError(f"{there[0]} is there already; give another folder with --out")
     written: list[Path] = []
-    row, rows = {}, []
-    for seed, image in draw(model, request):
-        picture = to_picture(model, image)
-        if not written:
-            encoding.encode(picture, encoding.format_of(format or picture.format))  # what cannot be makes no folder
-            folder.mkdir(parents=True, exist_ok=True)
-        suffix = format.lower().lstrip(".") or {"TIFF": "tif"}.get(picture.format, "png")
-        images.write(folder / f"{names[seed]}.{suffix}", picture, format)
-        written.append(folder / f"{names[seed]}.{suffix}")
-        row[f"seed {seed}"] = image
-        if len(row) == PER_ROW or len(written) == request.samples:
-            rows.append(row)
-            row = {}
-    previews.sheet(rows, heading(request)).save(folder / "sheet.png")
-    return [*written, folder / "sheet.png"]
+    shown: list[dict[str, Tensor]] = []
+    for row in rows:
+        shown.append({})
+        for title, asked in row:
+            image = draw_one(model, asked)
+            written.append(_write(to_picture(model, image), folder, names[len(written)], format))
+            shown[-1][_unlike(title, shown[-1])] = image
+    previews.sheet(shown, heading(request)).save(folder / f"{sheet}.png")
+    return [*written, folder / f"{sheet}.png"]
+
+
+def _names(rows: list[list[tuple[str, Any]]]) -> list[str]:
+    """Names of the files, row by row, without their ends."""
+    seeds = [asked.seed for row in rows for _, asked in row]
+    if len(set(seeds)) == len(seeds):
+        return [f"seed-{seed:06}" for seed in seeds]
+    return [f"row-{i:02}-column-{j:02}" for i, row in enumerate(rows, 1) for j in range(1, len(row) + 1)]
+
+
+def _write(picture: Picture, folder: Path, name: str, format: str) -> Path:
+    if not folder.is_dir():
+        encoding.encode(picture, encoding.format_of(format or picture.format))  # what cannot be makes no folder
+        folder.mkdir(parents=True, exist_ok=True)
+    suffix = format.lower().lstrip(".") or {"TIFF": "tif"}.get(picture.format, "png")
+    images.write(folder / f"{name}.{suffix}", picture, format)
+    return folder / f"{name}.{suffix}"
+
+
+def _unlike(title: str, others: Container[str]) -> str:
+    """The title, with a number where another picture of the row has it."""
+    numbered = (f"{title} ({number})" for number in itertools.count(2))
+    return title if title not in others else next(other for other in numbered if other not in others)
 
 
 def heading(request: Any) -> str:

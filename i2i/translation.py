@@ -147,9 +147,12 @@ def _map(image: PIL.Image.Image) -> Array:
 def make_request(model: Model, values: dict[str, Any]) -> Any:
     """Build a model's Request from plain values, with the target filled in where there is only one.
 
-    Raises LookupError for an unknown field or target, ValueError for a bad value or when a target must be chosen.
+    A model that takes no picture need not be told its target: the seed draws a class as it draws the rest. Raises
+    LookupError for an unknown field or target, ValueError for a bad value or when a target must be chosen.
     """
     request = build(type(model).Request, values)
+    if request.to is None and not model.inputs:
+        return request
     targets = model.targets() if model.manifest is None else model.manifest.targets  # which may lack networks
     target = choose_target(request.to, targets, model.joins_targets)
     return dataclasses.replace(request, to=target)

@@ -73,3 +73,17 @@ def test_what_cannot_be_is_said(here, arguments, said):
     assert code == 2
     assert said in text
     assert not list(here.glob("*-samples"))
+
+
+def test_classes_are_named_or_drawn(here, filters):
+    filters.keep(here / "runs/suits", filters.Suits, domains=("0", "7"), channels={"image": 3})
+    code, said = sample("suits", "--to", "7", "-n", "2", "--json", "--quiet")
+    assert code == 0
+    assert json.loads(said)["files"][-1] == "suits-samples/sheet.png"
+    code, said = sample("suits", "-n", "2")
+    assert (code, "Drawing 2 pictures with" in said) == (0, True)
+    code, said = sample("suits", "--steps", "3")
+    assert (code, "Drawing 3 pictures with" in said) == (0, True)
+    assert "Wrote 3 pictures and suits-samples-3/strip.png" in said
+    code, said = sample("suits", "--to", "8")
+    assert (code, 'There is no target "8"; this model translates to 0, 7' in said) == (2, True)

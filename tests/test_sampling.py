@@ -92,3 +92,47 @@ def test_from_python():
         dots().sample_images(lite=1)
     with pytest.raises(ValueError, match="this model makes pictures of pictures; use: i2i translate"):
         filters.make().sample_images(to="winter")
+
+
+def suits() -> filters.Suits:
+    return filters.make(filters.Suits, domains=("0", "7"), channels={"image": 3})
+
+
+def test_without_a_target_the_seed_draws_the_class_and_the_sheet_says_it(tmp_path):
+    def bright(image: torch.Tensor) -> bool:
+        return image.mean().item() > 0
+
+    drawn = dict(draw(suits(), filters.Suits.Request(samples=4, seed=3)))
+    assert {seed: bright(image) for seed, image in drawn.items()} == {3: True, 4: False, 5: True, 6: False}
+    ((_, alone),) = draw(suits(), filters.Suits.Request(to="7", seed=4))
+    assert bright(alone)
+    assert [np.asarray(picture).mean() > 127 for picture in suits().sample_images(2)] == [False, True]
+    assert [np.asarray(picture).mean() > 127 for picture in suits().sample_images(2, to="7")] == [True, True]
+    *files, sheet = write(suits(), filters.Suits.Request(samples=2, seed=3), tmp_path)
+    assert [path.name for path in (*files, sheet)] == ["seed-000003.png", "seed-000004.png", "sheet.png"]
+    expected = previews.sheet([{"seed 3: 7": drawn[3], "seed 4: 0": drawn[4]}])
+    assert (read(sheet).pixels == np.asarray(expected)).all()
+
+
+def test_a_grid_is_drawn_as_it_is_given_with_titles_apart(tmp_path):
+    *files, strip = write(suits(), filters.Suits.Request(seed=2, steps=3, samples=5), tmp_path)
+    names = ["row-01-column-01.png", "row-01-column-02.png", "row-01-column-03.png", "strip.png"]
+    assert [path.name for path in (*files, strip)] == names
+    single = [dict(draw(suits(), filters.Suits.Request(seed=2, light=step / 3)))[2] for step in range(3)]
+    titled = previews.sheet([dict(zip(["brighter", "brighter (2)", "brighter (3)"], single, strict=True))])
+    assert (read(strip).pixels == np.asarray(titled)).all()
+    assert (read(files[2]).pixels == np.rint((single[2].numpy() + 1) * 127.5).transpose(1, 2, 0)).all()
+    with pytest.raises(ValueError, match=r"strip.png is there already|row-01.* is there already"):
+        write(suits(), filters.Suits.Request(seed=2, steps=2), tmp_path)
+
+
+def test_several_rows_of_a_grid_are_a_sheet(tmp_path, monkeypatch):
+    def two_rows(self: filters.Dots, request: filters.Dots.Request) -> list[list[tuple[str, filters.Dots.Request]]]:
+        return [[("dark", ask(light=-0.5)), ("bright", ask(light=0.5))], [("plain", ask())]]
+
+    monkeypatch.setattr(filters.Dots, "grid", two_rows)
+    written = write(dots(), ask(), tmp_path)
+    assert [path.name for path in written] == [
+        *("row-01-column-01.png", "row-01-column-02.png", "row-02-column-01.png", "sheet.png")
+    ]
+    assert len(dots().sample_images()) == 3

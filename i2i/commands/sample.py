@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add `sample`."""
 
     @app.command(
-        help="Draw pictures of a model that makes them of noise or words: one file a seed, and a sheet.",
+        help="Draw pictures of a model that makes them of noise or words: a file each, and a sheet.",
         epilog="A model may have flags of its own: i2i sample RUN --help.",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True},
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
             list[str] | None, typer.Argument(metavar="RUN", help="A run, a bundle, or the name of one.")
         ] = None,
         samples: Annotated[int, typer.Option("--samples", "-n", help="How many pictures.", min=1)] = 8,
-        to: Annotated[str | None, typer.Option(help="Class, by its name.")] = None,
+        to: Annotated[str | None, typer.Option(help="Class, by its name. By default each seed draws one.")] = None,
         out: Annotated[Path | None, typer.Option(help="Folder for the pictures. By default RUN-samples here.")] = None,
         format: Annotated[str, typer.Option(help="Write png, jpg, tif, webp, ...", show_default=False)] = "",
         device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "auto",
@@ -74,17 +74,19 @@ def work(found: Found, values: dict[str, Any], place: Path, format: str, device:
         format_of(format)
     if values["to"] is not None:
         values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request))
-    if not quiet:
-        what = "1 picture" if values["samples"] == 1 else f"{values['samples']:,} pictures"
-        print(f"Drawing {what} with {found.path} ({found.manifest.age})", file=sys.stderr)
 
     from i2i import bundle
     from i2i.device import choose_device
     from i2i.options import build
-    from i2i.sampling import write
+    from i2i.sampling import rows_of, write
 
     model = bundle.load(found.bundle, device=str(choose_device(device)))
-    return write(model, build(type(model).Request, values), place, format)
+    request = build(type(model).Request, values)
+    if not quiet:
+        count = sum(len(row) for row in rows_of(model, request))
+        what = "1 picture" if count == 1 else f"{count:,} pictures"
+        print(f"Drawing {what} with {found.path} ({found.manifest.age})", file=sys.stderr)
+    return write(model, request, place, format)
 
 
 def show_help(ctx: typer.Context, model: str) -> None:

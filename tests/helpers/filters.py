@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ def models() -> list[i2i.ModelCard]:
         i2i.ModelCard("tint", "filters:Tint", data="labelled", summary="Attributes as brightness of channels."),
         i2i.ModelCard("plug", "filters:Plug", data="images", summary="Fill holes with white."),
         i2i.ModelCard("dots", "filters:Dots", data="images", summary="Noise of a colour."),
+        i2i.ModelCard("suits", "filters:Suits", data="labelled", summary="Noise, dark or bright."),
         i2i.ModelCard("paint", "filters:Paint", data="paired", summary="A label map as gray levels."),
     ]
 
@@ -122,6 +123,30 @@ class Dots(Invert):
     def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
         assert (inputs, request.samples) == ({}, 1)
         return (torch.rand(1, 3, 6, 7) - 0.5 + request.light).clamp(-1, 1)
+
+
+class Suits(Dots):
+    """Noise of a class: "0" is dark, "7" is bright; --steps brightens a seed step by step."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Request(Dots.Request):
+        steps: int = i2i.option(0, help="Pictures from dark to bright.", min=0)
+
+    def targets(self) -> tuple[str, ...]:
+        return self.spec.domains
+
+    def suit(self, request: Request) -> str:
+        return request.to or self.targets()[request.seed % 2]  # without --to the seed draws it
+
+    def grid(self, request: Request) -> list[list[tuple[str, Request]]] | None:
+        if request.steps:
+            lights = [step / request.steps for step in range(request.steps)]
+            return [[("brighter", replace(request, light=light)) for light in lights]]
+        seeds = range(request.seed, request.seed + request.samples)
+        return [[(f"seed {seed}: {self.suit(one)}", one) for seed in seeds if (one := replace(request, seed=seed))]]
+
+    def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
+        return super().translate(inputs, request) / 4 + (0.5 if self.suit(request) == "7" else -0.5)
 
 
 def make(cls: type[Invert] = Invert, **spec: object) -> Invert:
