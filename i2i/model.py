@@ -154,6 +154,7 @@ class Model(nn.Module, ABC):
     small: ClassVar[Mapping[str, Any]] = {}  # what --small sets for a CPU, of the run's options and its own
     eager: tuple[str, ...] = ()  # submodules that --compile leaves alone (differentiated twice)
     trains_jointly: ClassVar[bool] = False  # whether it can be trained on several data sets (spec.parts)
+    takes_unlabelled: ClassVar[bool] = False  # whether labels may be -1 in training: of these nothing is known
     sees_pieces: ClassVar[bool] = False  # whether it learns of pieces of pictures: held-back ones are cut, not shrunk
     joins_targets: bool = False  # whether --to x,y asks for several targets at once (attributes)
     companions: ClassVar[Mapping[str, str]] = {}  # further inputs of translate() that may be given: key -> help

@@ -13,6 +13,7 @@ from i2i import bundle, catalogue, checkpoint, distributed, figures
 from i2i.cards import ModelCard, import_target
 from i2i.data import open_datasets
 from i2i.data.check import check
+from i2i.data.dataset import Dataset
 from i2i.data.sizes import short_side
 from i2i.model import Model
 from i2i.options import Options, build, describe, nearest, read_toml
@@ -145,6 +146,8 @@ def _open(
 ) -> Run:
     """Open the data and make the Run of it, without a folder yet."""
     dataset = open_datasets(roots, card.kinds, "train", settings, data_options)
+    if dataset.unlabelled and not load_class(card).takes_unlabelled:
+        raise ValueError(_unlabelled(card, dataset, data_options))
     pieces = load_class(card).sees_pieces
     short = short_side(settings.resize, settings.image_size, settings.crop)
     kept = data_options | ({"resize": short} if pieces else {})
@@ -165,6 +168,16 @@ def _open(
         spec=dataclasses.replace(spec, image_size=size, parts=parts),
         planned=0,
         steps=0,
+    )
+
+
+def _unlabelled(card: ModelCard, dataset: Dataset, data_options: Mapping[str, Any]) -> str:
+    flags = ["--labelled-share"] if data_options.get("labelled_share", 1) < 1 else []
+    flags += ["--labels-per-class"] if "labels_per_class" in data_options else []
+    way = f"leave out {' and '.join(flags)}" if flags else "move the folder of the unlabelled elsewhere"
+    return (
+        f"{dataset.unlabelled:,} of {len(dataset):,} pictures to train on have no label, and {card.name} needs one of "
+        f"each; {way}"
     )
 
 

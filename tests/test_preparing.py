@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,26 @@ def test_photos_that_pairs_are_made_of_are_checked_as_photos(toys: Any, tmp_path
     assert any("both trained on and held back" in note for note in notes)
     assert any(note.startswith("2 training pictures") for note in notes)
     assert not any("partner" in note or "pairs" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({"labelled_share": 0.5}, "leave out --labelled-share"),
+        ({"labels_per_class": 1}, "leave out --labels-per-class"),
+        ({}, "move the folder of the unlabelled elsewhere"),
+    ],
+)
+def test_pictures_without_a_label_are_for_models_that_take_them(
+    toys: Any, domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], way: str
+) -> None:
+    root = shutil.copytree(domains, tmp_path / "set")
+    if not options:
+        shutil.copytree(root / "day", root / "unlabelled")
+    assert preparing.prepare("toy-classes", str(root), QUICK | options).dataset.unlabelled > 0
+    monkeypatch.setattr(toys.Classes, "takes_unlabelled", False)
+    with pytest.raises(ValueError, match=f"to train on have no label, and toy-classes needs one of each; {way}"):
+        preparing.prepare("toy-classes", str(root), QUICK | options)
 
 
 def test_only_models_that_train_jointly_take_several_data_sets(toys, pairs):

@@ -109,6 +109,28 @@ def test_a_killed_run_goes_on_as_if_it_never_stopped(
     assert logged(whole) == logged(killed)
 
 
+def test_a_run_of_few_labels_goes_on_exactly(
+    toys: Any, domains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(name: str) -> Path:
+        options = {"steps": 12, "out": tmp_path, "name": name, "checkpoint_every": "3", "log_every": 1}
+        run = preparing.prepare("toy-classes", str(domains), QUICK | options | {"labelled_share": 0.2})
+        training.start(run, quiet=True)
+        return run.folder
+
+    whole = begin("whole")
+    kill_at(monkeypatch, 7)
+    with pytest.raises(KeyError):
+        begin("killed")
+    killed = go_on(tmp_path / "killed")
+    assert same(final_state(whole), final_state(killed))
+    assert logged(whole) == logged(killed)
+    shares = [terms["known"] for _, terms in logged(whole)]
+    assert sum(shares) / len(shares) == pytest.approx(4 / 20, abs=0.15)  # of 10 of each class, 2 are told
+    record = json.loads((whole / "data.json").read_text())
+    assert "4 of 20 pictures to train on are labelled, the others not." in record["notes"]
+
+
 def test_workers_and_bfloat16_resume_exactly_too(toys: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"precision": "bf16", "workers": 2, "checkpoint_every": "3", "steps": 8}
     whole = train(pairs, "whole", **options)

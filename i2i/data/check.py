@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from i2i.data import facts, listed
-from i2i.data.layouts import Item
+from i2i.data.layouts import UNKNOWN, Item
 from i2i.data.scan import Tree, scan
 from i2i.data.survey import LAYOUTS, Survey, check_pictures, kinds_of, some, survey
 
@@ -46,6 +46,7 @@ class Report:
     unused: dict[str, str]  # tables
     duplicates: list[list[str]]
     duplicates_across: list[list[str]]  # in what is trained on and in what is held back
+    unlabelled: int = 0  # of what is trained on
     licence: str = ""
     warnings: list[str] = field(default_factory=list)
 
@@ -68,7 +69,7 @@ class Report:
             ),
             ("channels", ", ".join(f"{key} {count}" for key, count in self.channels.items())),
             ("labels", f"{self.num_labels} in the maps" if self.num_labels else ""),
-            ("trained on", _samples(self.trained_on)),
+            ("trained on", _samples(self.trained_on) + self._labelled()),
             ("held back", f"{_samples(self.held_back)}, {self.held_back_from}"),
             ("licence", self.licence),
             ("unreadable", _all([f"{name} {reason}" for name, reason in self.unreadable.items()])),
@@ -80,6 +81,9 @@ class Report:
         ]
         lines = [self.root, *(f"  {name + ':':16}{value}" for name, value in rows if value)]
         return "\n".join([*lines, *(f"  Warning: {warning}" for warning in self.warnings)])
+
+    def _labelled(self) -> str:
+        return f", {self.trained_on - self.unlabelled:,} of them labelled" if self.unlabelled else ""
 
 
 def _samples(count: int) -> str:
@@ -136,6 +140,7 @@ def _report(found: Survey, others: list[str]) -> Report:
         unused=listed.unused(tree),
         duplicates=groups,
         duplicates_across=across,
+        unlabelled=sum(item.label == UNKNOWN for item in splits["train"]),
         licence=found.licence,
     )
     _measure(report, found)

@@ -38,6 +38,11 @@ class Dataset(ABC):
         self.notes: list[str] = []  # what was skipped or decided, in sentences
         self.licence = ""
 
+    @property
+    def unlabelled(self) -> int:
+        """How many of the samples to train on have the label -1: of these nothing is known."""
+        return 0
+
     @abstractmethod
     def __len__(self) -> int:
         """Samples in an epoch."""

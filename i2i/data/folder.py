@@ -56,8 +56,9 @@ class Folder(Dataset):
             raise LookupError(f'{self.root} has no split "{split}"; it has {", ".join(splits)}')
         self.layout = found.found.layout
         self.domains = self._choose(found)
-        self.training = [item for item in splits["train"] if self._wanted(item)]
-        self.items = [item for item in splits[split] if self._wanted(item)]
+        self.training = self._taught([item for item in splits["train"] if self._wanted(item)])
+        wanted = [item for item in splits[split] if self._wanted(item)]
+        self.items = self.training if split == "train" else wanted
         used = [item for items in splits.values() for item in items if self._wanted(item)]
         values = facts.spec_values(found.tree, self.roles(used))
         self._spec = self.describe(DataSpec(domains=self.domains, **values))  # type: ignore[arg-type]
@@ -84,6 +85,10 @@ class Folder(Dataset):
 
     def _wanted(self, item: Item) -> bool:
         return True
+
+    def _taught(self, training: list[Item]) -> list[Item]:
+        """What is trained on, as it is told to a model."""
+        return training
 
     def _open_pictures(self, infos: dict[str, Info]) -> Pictures:
         size, crop = self.options.image_size, self.options.crop

@@ -13,6 +13,7 @@ IMAGES = {"img", "image", "images", "photo", "photos"}
 LABELS = {"label", "labels", "label_map", "label_maps", "labelmap", "seg", "segmentation"}
 INSTANCES = {"inst", "instance", "instances", "instance_map"}
 MASKS = {"mask", "masks"}
+UNLABELLED = {"unlabelled", "unlabeled"}  # of pictures beside classes: they are of unknown ones
 _ROLES = sorted(IMAGES | LABELS | INSTANCES | MASKS, key=len, reverse=True)
 _JOINED = re.compile(rf"((?i:train|val|test))([AB]|_(?:A|B|{'|'.join(_ROLES)}))")
 OUTSIDE = 0.05  # share of pictures that may lie beside the folders a layout is made of

@@ -37,6 +37,11 @@ class Joint(Dataset):
         lengths = [len(part) for part in self.parts]
         return sum(lengths) if min(lengths) else 0
 
+    @property
+    def unlabelled(self) -> int:
+        """How many of the parts' samples to train on have no label."""
+        return sum(part.unlabelled for part in self.parts)
+
     def spec(self) -> DataSpec:
         """What the parts say together, and each alone in `parts`."""
         return self._spec

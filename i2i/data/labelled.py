@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ import torch
 from i2i.data import listed
 from i2i.data.dataset import Transform
 from i2i.data.folder import Folder
-from i2i.data.layouts import Item
+from i2i.data.layouts import UNKNOWN, Item
 from i2i.data.scan import scan
 from i2i.data.survey import OtherKind, Survey, some
 from i2i.model import Batch
-from i2i.options import Request, nearest
+from i2i.options import Request, nearest, option
 from i2i.spec import DataSpec
 
 CELEBA = 40  # attributes of CelebA's list
@@ -27,10 +29,21 @@ class Labelled(Folder):
     """Pictures as `image`, with `label`: a class number (int64, ()) or attributes (float32, (K,)) of 0 and 1.
 
     `domains` chooses some of the classes or attributes, and their order. By default all are used, of CelebA's list the
-    usual five.
+    usual five. A picture to train on whose class is unknown, or hidden by an option, has the label -1.
     """
 
     kind = "labelled"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(Folder.Options):
+        """How labelled pictures are read, and how many labels a model is told."""
+
+        labelled_share: float = option(
+            1.0, help="Share of each class whose labels are told, one at least; the others are -1.", min=0, max=1
+        )
+        labels_per_class: int | None = option(
+            None, help="Labels of each class that are told; the others are -1.", min=1
+        )
 
     def __init__(self, root: Path, split: str = "train", options: Any = None) -> None:
         """Read what the folder holds; see `Folder`."""
@@ -73,9 +86,12 @@ class Labelled(Folder):
             remarks.append(f"Of {self._left_out + len(self.domains)} attributes the usual are used; --domains chooses.")
         labels = {item.label for item in self.training}
         columns = dict(zip(self.domains, self._numbers, strict=True))
+        if self.unlabelled:
+            known = len(self.training) - self.unlabelled
+            remarks.append(f"{known:,} of {len(self.training):,} pictures to train on are labelled, the others not.")
         if not any(isinstance(label, tuple) for label in labels):
             absent = [name for name, number in columns.items() if number not in labels]
-            return [f"There is no picture to train on of {', '.join(absent)}."] if absent else []
+            return [*remarks, *([f"There is no picture to train on of {', '.join(absent)}."] if absent else [])]
         for often, value in (("Every", 1), ("No", 0)):
             if same := [name for name, number in columns.items() if {_value(x, number) for x in labels} == {value}]:
                 remarks.append(f"{often} picture to train on has {', '.join(same)}: that cannot be learnt.")
@@ -90,7 +106,30 @@ class Labelled(Folder):
         return remarks
 
     def _wanted(self, item: Item) -> bool:
-        return isinstance(item.label, tuple) or item.label in self._numbers
+        return isinstance(item.label, tuple) or item.label == UNKNOWN or item.label in self._numbers
+
+    def _taught(self, training: list[Item]) -> list[Item]:
+        """Hide what the options do not tell: which is chosen by a hash of names, so that more labels hold fewer."""
+        share, each = self.options.labelled_share, self.options.labels_per_class
+        if share == 1 and each is None:
+            return training
+        if share < 1 and each is not None:
+            raise ValueError("--labelled-share and --labels-per-class both say how many labels are told; give one")
+        if any(isinstance(item.label, tuple) for item in training):
+            flag = "--labelled-share" if each is None else "--labels-per-class"
+            raise ValueError(f"{flag} is for classes, and {self.root.name} has attributes; leave it out")
+        by_class: dict[object, list[str]] = {}
+        for item in training:
+            by_class.setdefault(item.label, []).append(item.key)
+        told: set[str] = set()
+        for keys in by_class.values():
+            told |= set(sorted(keys, key=_hash)[: max(1, round(share * len(keys))) if each is None else each])
+        return [item if item.key in told else dataclasses.replace(item, label=UNKNOWN) for item in training]
+
+    @property
+    def unlabelled(self) -> int:
+        """How many pictures to train on have no label."""
+        return sum(item.label == UNKNOWN for item in self.training)
 
     def roles(self, items: list[Item]) -> dict[str, list[str]]:
         """All pictures are `image`."""
@@ -104,7 +143,7 @@ class Labelled(Folder):
     def _label(self, item: Item) -> torch.Tensor:
         if isinstance(item.label, tuple):
             return torch.tensor([float(item.label[number]) for number in self._numbers])
-        return torch.tensor(self._numbers.index(item.label))  # type: ignore[arg-type]
+        return torch.tensor(UNKNOWN if item.label == UNKNOWN else self._numbers.index(item.label))  # type: ignore
 
     def sample(self, index: int, rng: np.random.Generator, transform: Transform) -> Batch:
         """One picture with its label."""
@@ -115,7 +154,7 @@ class Labelled(Folder):
     def examples(self, transform: Transform, count: int) -> list[tuple[Batch, Request]]:
         """Held-back pictures of all classes in turn, each asked to become the next class or attribute."""
         by_label: dict[object, list[Item]] = {}
-        for item in self.shown():
+        for item in (item for item in self.shown() if item.label != UNKNOWN):
             by_label.setdefault(item.label, []).append(item)
         longest = max(map(len, by_label.values()), default=0)
         turns = [items[turn] for turn in range(longest) for items in by_label.values() if turn < len(items)]
@@ -128,6 +167,10 @@ class Labelled(Folder):
             request = Request(to=self.domains[after % len(self.domains)], seed=number)
             rows.append(({"image": image, "source": image, "label": label}, request))
         return rows
+
+
+def _hash(name: str) -> bytes:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
 def _usual(found: Survey) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from i2i.data import cifar, idx, packed
-from i2i.data.folders import IMAGES, INSTANCES, LABELS, MASKS, OUTSIDE, Place, by_group, places
+from i2i.data.folders import IMAGES, INSTANCES, LABELS, MASKS, OUTSIDE, UNLABELLED, Place, by_group, places
 from i2i.data.names import domain_names
 from i2i.data.scan import Tree
 from i2i.data.tables import SPLIT_WORDS
@@ -19,6 +19,7 @@ from i2i.data.tables import SPLIT_WORDS
 _TARGETS = {"target", "targets", "output", "gt", "ground_truth", "hr", "high", "after", "b", *IMAGES}
 CLASS_FOLDERS = "folders named after classes"
 _HR = re.compile(r"(?:^|([^/]+)/)HR/", re.IGNORECASE)
+UNKNOWN = -1  # the label of a picture whose class nobody says
 _SAME_SIZE = 0.02  # relative difference of aspect within which two pictures may be a pair
 
 
@@ -167,13 +168,19 @@ def _few_outside(tree: Tree, groups: dict[str, list[Place]], wanted: set[str]) -
 
 
 def class_folders(tree: Tree) -> Found | None:
-    """Folders named after classes."""
+    """Folders named after classes, and one named `unlabelled` for pictures to train on that are of none known."""
     found = lettered_domains(tree) or domain_folders(tree)
     if found is None:
         return None
-    numbers = {name: number for number, name in enumerate(found.domains)}
-    items = tuple(Item(item.files, item.split, item.domain, numbers[item.domain]) for item in found.items)
-    return Found("labelled", CLASS_FOLDERS, items, found.domains, outside=found.outside)
+    names = tuple(name for name in found.domains if name.lower() not in UNLABELLED)
+    if len(names) < 2:
+        return None
+    numbers = {name: number for number, name in enumerate(names)}
+    items = [Item(item.files, item.split, item.domain, numbers.get(item.domain, UNKNOWN)) for item in found.items]
+    of_no_use = [item for item in items if item.label == UNKNOWN and item.split not in ("", "train")]
+    outside = (*found.outside, *(item.key for item in of_no_use))
+    used = tuple(item for item in items if item.label != UNKNOWN or item.split in ("", "train"))
+    return Found("labelled", CLASS_FOLDERS, used, names, outside=outside)
 
 
 def idx_files(tree: Tree) -> Found | None:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from i2i.data import labels, layouts, listed
-from i2i.data.layouts import Found, Item, Layout
+from i2i.data.layouts import UNKNOWN, Found, Item, Layout
 from i2i.data.scan import Tree, count_pictures, scan
 
 LAYOUTS: dict[str, tuple[Layout, ...]] = {
@@ -65,7 +65,10 @@ def hold_back(keys: Iterable[str]) -> set[str]:
 
 
 def divide(items: Sequence[Item]) -> dict[str, list[Item]]:
-    """Part items into splits: those the data has ("test" is val/ where there is no test/), else some are held back."""
+    """Part items into splits: those the data has ("test" is val/ where there is no test/), else some are held back.
+
+    A picture of which no class is known is never held back.
+    """
     splits: dict[str, list[Item]] = {"train": [], "test": []}
     by_domain: dict[str, list[Item]] = {}
     for item in items:
@@ -73,7 +76,8 @@ def divide(items: Sequence[Item]) -> dict[str, list[Item]]:
     for members in by_domain.values():
         named = {item.split for item in members}
         held = "test" if "test" in named else "val" if "val" in named else ""
-        chosen = set() if held else hold_back(item.key for item in members if item.split in ("", "train"))
+        free = (item.key for item in members if item.split in ("", "train") and item.label != UNKNOWN)
+        chosen = set() if held else hold_back(free)
         for item in members:
             split = item.split or "train"
             split = "test" if split == held or (split == "train" and item.key in chosen) else split

@@ -17,6 +17,7 @@ def models() -> list[i2i.ModelCard]:
     return [
         i2i.ModelCard("toy", "toys:Toy", data="paired", summary="Two phases, two optimizers, chance and dropout."),
         i2i.ModelCard("toy-flat", "toys:Flat", data="images", summary="One convolution that learns the identity."),
+        i2i.ModelCard("toy-classes", "toys:Classes", data="labelled", summary="Tells classes, of few labels too."),
     ]
 
 
@@ -88,6 +89,31 @@ class Flat(i2i.Model):
 
     def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
         return self.net(inputs["source"]).clamp(-1, 1)
+
+
+class Classes(i2i.Model):
+    """A convolution whose mean tells the class; of pictures without a label it learns to be sure."""
+
+    takes_unlabelled = True
+    run_defaults = {"batch_size": 4, "image_size": 8, "flip": False}  # noqa: RUF012
+
+    def __init__(self, options: i2i.Options, spec: i2i.DataSpec) -> None:
+        super().__init__(options, spec)
+        self.net = nn.Conv2d(spec.channels["image"], spec.num_labels, 3)
+
+    def optimizers(self, phase: i2i.Phase) -> dict[str, torch.optim.Optimizer]:
+        return {"net": torch.optim.Adam(self.net.parameters(), 0.01)}
+
+    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
+        logits = self.net(batch["image"]).mean((2, 3))
+        known = (batch["label"] >= 0).to(logits)
+        classes = F.cross_entropy(logits, batch["label"].clamp_min(0), reduction="none")
+        entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1)
+        yield "net", {"classes": (known * classes).mean(), "entropy": ((1 - known) * entropy).mean()}
+        yield None, {"known": known.mean()}
+
+    def translate(self, inputs: i2i.Batch, request: i2i.Request) -> torch.Tensor:
+        return inputs["source"].clone()
 
 
 this = sys.modules[__name__]
