@@ -45,14 +45,13 @@ class DCGAN(Architecture):
     def check(self, to: Shape) -> None:
         height, width = to.size
         stages = stages_of(to.size)
-        if stages and max(side >> stages for side in to.size) <= 7:
-            return
-        near = [base << n for n in range(1, 12) for base in (4, 5, 6, 7)]
-        best = min(near, key=lambda side: abs(side - height))
-        raise ValueError(
-            f"these networks halve pictures to 4 to 7 pixels, which {height} x {width} do not become; "
-            f"use --image-size {best}"
-        )
+        if not stages or min(to.size) >> stages > 7:
+            near = [base << n for n in range(1, 12) for base in (4, 5, 6, 7)]
+            best = min(near, key=lambda side: abs(side - height))
+            raise ValueError(
+                f"these networks halve sides down to 4 to 7 pixels, which {height} x {width} do not come to; "
+                f"use --image-size {best}"
+            )
 
     def generator(self, to: Shape) -> nn.Module:
         return Generator(to, self.width)

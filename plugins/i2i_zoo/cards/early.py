@@ -19,20 +19,19 @@ MODELS = [
 ]
 
 PARTS = [
+    Part("architecture", "dcgan", "i2i_zoo.architectures.dcgan:DCGAN", "Strided convolutions and batch norm."),
     Part(
-        "architecture",
-        "dcgan",
-        "i2i_zoo.architectures.dcgan:DCGAN",
-        "Strided convolutions, batch norm.",
-        "https://arxiv.org/abs/1511.06434",
-        2015,
+        "objective", "ns", "i2i_zoo.objectives.classic:NonSaturating", "Cross-entropy, the generator's not saturating."
     ),
+    Part("objective", "minimax", "i2i_zoo.objectives.classic:Minimax", "Cross-entropy, one game for both players."),
+    Part("objective", "lsgan", "i2i_zoo.objectives.classic:LeastSquares", "Squared distances of logits from codes."),
     Part(
         "objective",
-        "ns",
-        "i2i_zoo.objectives.classic:NonSaturating",
-        "Cross-entropy; the generator's not saturating.",
-        "https://arxiv.org/abs/1406.2661",
-        2014,
+        "wgan",
+        "i2i_zoo.objectives.classic:Wasserstein",
+        "The difference of means, for critics of a bound.",
     ),
+    Part("objective", "hinge", "i2i_zoo.objectives.classic:Hinge", "Logits beyond 1 and -1 are left alone."),
+    Part("penalty", "gp", "i2i_zoo.penalties:GradientPenalty", "Slopes between real and generated pictures to 1."),
+    Part("penalty", "r1", "i2i_zoo.penalties:R1", "Slopes at real pictures to 0."),
 ]

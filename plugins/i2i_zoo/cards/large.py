@@ -1,0 +1,26 @@
+"""Large networks: BigGAN and its kin."""
+
+from __future__ import annotations
+
+from i2i_zoo import Part
+
+BIGGAN_PAPER = "https://arxiv.org/abs/1809.11096"
+
+PARTS = [
+    Part(
+        "architecture",
+        "biggan",
+        "i2i_zoo.architectures.biggan:BigGAN",
+        "Residual blocks told by class and parts of the latent.",
+        BIGGAN_PAPER,
+        2018,
+    ),
+    Part(
+        "architecture",
+        "biggan-deep",
+        "i2i_zoo.architectures.biggan_deep:BigGANDeep",
+        "BigGAN with deeper, narrower blocks.",
+        BIGGAN_PAPER,
+        2018,
+    ),
+]
