@@ -74,6 +74,63 @@ class Started(Good):
         yield from super().train_step(batch, progress)
 
 
+class Drawing(Good):
+    """Draws of a seed and a class, which the seed draws where it is not told."""
+
+    inputs = ()
+
+    def targets(self) -> tuple[str, ...]:
+        return ("cat", "dog")
+
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        animal = self.targets().index(request.to) if request.to else request.seed % 2
+        generator = torch.Generator().manual_seed(request.seed)
+        return (self.net(torch.randn(1, 3, 8, 8, generator=generator)) + animal).tanh()
+
+    def preview(self, examples: Any) -> Any:
+        return [{name: self.translate({}, self.Request(to=name))[0]} for name in self.targets()]
+
+    def grid(self, request: Any) -> Any:
+        return [[(name, dataclasses.replace(request, to=name)) for name in self.targets()]]
+
+
+class Seedless(Drawing):
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        return super().translate(inputs, dataclasses.replace(request, seed=2))
+
+
+class Several(Drawing):
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        return super().translate(inputs, request).expand(2, -1, -1, -1)
+
+
+class Gray(Drawing):
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        return super().translate(inputs, request)[:, :1]
+
+
+class Learning(Drawing):
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        with torch.inference_mode(False), torch.enable_grad():
+            return super().translate(inputs, request)
+
+
+class Keeping(Drawing):
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        self.seen += 1
+        return super().translate(inputs, request)
+
+
+class Pale(Drawing):
+    def preview(self, examples: Any) -> Any:
+        return [{}]
+
+
+class Untitled(Drawing):
+    def grid(self, request: Any) -> Any:
+        return [[(request, "cat")]]
+
+
 class Unknown(Good):
     def train_step(self, batch: Any, progress: Any) -> Iterator[Any]:
         yield "nets", {"l1": self.net(batch["image"]).mean()}
@@ -251,7 +308,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[i2i.Model]
     registry().manager.unregister(Plugin)
 
 
-@pytest.mark.parametrize("cls", [Good, Sparing, Started])
+@pytest.mark.parametrize("cls", [Good, Sparing, Started, Drawing])
 def test_what_keeps_the_contract_passes(check: Any, cls: type[i2i.Model]) -> None:
     model = check(cls)
     assert isinstance(model, cls)
@@ -291,6 +348,13 @@ def test_the_toys_keep_the_contract(toys: Any, name: str) -> None:
         (Moody, "translate gives another picture each time; draw from request.seed alone"),
         (Forgetful, "a resumed run differs in the term net/l1: some state is in no buffer"),
         (Hidden, "a resumed run differs in the term net/l1: some state is in no buffer"),
+        (Seedless, "translate draws the same picture of the seeds 0 and 1, to None"),
+        (Several, r"translate drew the shape \(2, 3, 8, 8\) for one seed, not \(1, C, H, W\)"),
+        (Gray, r"translate drew the shape \(1, 1, 8, 8\) for one seed"),
+        (Learning, "translate gave pictures with gradients; leave torch.enable_grad out of it"),
+        (Keeping, "translate changed seen"),
+        (Pale, "preview gave no picture"),
+        (Untitled, r"grid gave \(Request, str\), not \(title, Request\)"),
         (Undocumented, "option depth of checked has no help text"),
         (Defaults, "run_defaults of checked names {'batchsize'}, which are no run options"),
         (Tinier, "small of checked names {'imagesize'}, which are no options of the run or its own"),
