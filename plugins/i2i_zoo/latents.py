@@ -13,17 +13,16 @@ ROUNDS = 1000  # of drawing again what lies outside a truncation
 
 
 class Seeded:
-    """Numbers of a seed alone, the same on every device."""
+    """Numbers of a seed alone, on the CPU."""
 
-    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
-        self.device = device
 
     def rand(self, *shape: int) -> Tensor:
-        return torch.rand(*shape, generator=self.generator).to(self.device)
+        return torch.rand(*shape, generator=self.generator)
 
     def randn(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator).to(self.device)
+        return torch.randn(*shape, generator=self.generator)
 
 
 @dataclass(frozen=True)

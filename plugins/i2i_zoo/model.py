@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from i2i_zoo.parts import Architecture, Augmentation, Element, Shape, merged, ti
 
 PREVIEWED, PER_CLASS = 8, 4  # pictures of a preview: without classes, and of each class
 CLASSES = 10  # of a preview at most
+OWN_STREAM = 1 << 40  # added to a seed: what the class is drawn from
 
 
 class Zoo(i2i.Model):
@@ -78,21 +80,36 @@ class Zoo(i2i.Model):
 
     def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
         like = next(self.generator.parameters())
-        chance = Seeded(request.seed, like.device)
-        z = (
-            self.latent.draw(chance, 1)
-            if request.truncation is None
-            else self.latent.truncated(chance, 1, request.truncation)
-        )
-        images: Tensor = self.drawer()(z.to(like), self.asked(request, chance), None)
+        labels = None if (label := self.label(request)) is None else torch.tensor([label], device=like.device)
+        images: Tensor = self.drawer()(self.drawn_latent(request).to(like), labels, None)
         return images.clamp(-1, 1)
 
-    def asked(self, request: Any, chance: Seeded) -> Tensor | None:
-        """The label (1,) that a request asks for; without one its seed chooses."""
+    def drawn_latent(self, request: Any) -> Tensor:
+        """The latent (1, Z) that a request's seed stands for."""
+        chance = Seeded(request.seed)
+        if request.truncation is None:
+            return self.latent.draw(chance, 1)
+        return self.latent.truncated(chance, 1, request.truncation)
+
+    def label(self, request: Any) -> int | None:
+        """The class that a request asks for; without one its seed chooses, and not the same one as the latent."""
         if not self.targets():
             return None
-        drawn = (chance.rand(1) * self.shape.classes).long()
-        return drawn if request.to is None else torch.full_like(drawn, self.spec.domains.index(request.to))
+        if request.to is not None:
+            return self.spec.domains.index(request.to)
+        return int(Seeded(request.seed + OWN_STREAM).rand(1) * self.shape.classes)
+
+    def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:
+        if not self.targets() or request.to is not None:
+            return None
+        seeds = range(request.seed, request.seed + request.samples)
+        asked = [dataclasses.replace(request, seed=seed, to=self._class(request, seed)) for seed in seeds]
+        named = [(f"{one.to}, seed {one.seed}", one) for one in asked]
+        return [named[first : first + PREVIEWED] for first in range(0, len(named), PREVIEWED)]
+
+    def _class(self, request: Any, seed: int) -> str:
+        label = self.label(dataclasses.replace(request, seed=seed))
+        return self.spec.domains[label or 0]
 
     def preview(self, examples: Sequence[tuple[i2i.Batch, Any]]) -> list[dict[str, Tensor]]:
         rows = []
