@@ -9,6 +9,7 @@ import pytest
 import torch
 from i2i_zoo import spelling
 from i2i_zoo.architectures.dcgan import DCGAN
+from i2i_zoo.architectures.mlp import MLP, Maxout, MaxoutMLP
 from i2i_zoo.parts import Judged, Shape
 
 from i2i.networks import BatchNorm2d
@@ -99,17 +100,55 @@ def test_the_discriminator_of_dcgan_equals_the_reference(golden):
     assert says.features.shape == (2, 8 * 8 * 4 * 4)
 
 
+DIGIT, PICTURE = Shape(1, (28, 28), 100), Shape(3, (64, 64), 100)
+
+
 @pytest.mark.parametrize(
-    ("width", "shape", "counts"),
+    ("architecture", "shape", "counts"),
     [
-        (64, Shape(3, (64, 64), 100), (3_576_704, 2_765_568)),
-        (128, Shape(3, (64, 64), 100), (12_658_432, 11_036_160)),
+        (DCGAN(), PICTURE, (3_576_704, 2_765_568)),
+        (DCGAN(128), PICTURE, (12_658_432, 11_036_160)),
+        (MLP(), DIGIT, (1_510_032, 533_505)),
+        (MaxoutMLP(), DIGIT, (2_503_984, 1_231_441)),
     ],
 )
-def test_dcgan_has_the_published_numbers_of_weights(width, shape, counts):
+def test_networks_have_the_published_numbers_of_weights(architecture, shape, counts):
     with torch.device("meta"):
-        nets = DCGAN(width).generator(shape), DCGAN(width).discriminator(shape)
+        nets = architecture.generator(shape), architecture.discriminator(shape)
     assert tuple(sum(p.numel() for p in net.parameters()) for net in nets) == counts
+
+
+@pytest.mark.parametrize("architecture", [MLP(4), MLP(4, "none"), MaxoutMLP(8, 4, 3), DCGAN(2), DCGAN(2, "instance")])
+@pytest.mark.parametrize("conditioning", ["none+ac", "concat+concat", "concat+none"])
+def test_networks_are_told_the_class_and_tell_it(architecture, conditioning):
+    shape = Shape(2, (8, 8), 5, 3, conditioning)
+    generator, discriminator = architecture.generator(shape).eval(), architecture.discriminator(shape).eval()
+    for net in (generator, discriminator):
+        architecture.initialise(net)
+    z, labels = torch.randn(1, 5).expand(3, -1), torch.tensor([0, 1, -1])
+    images = generator(z, labels)
+    assert images.shape == (3, 2, 8, 8)
+    assert images.abs().max() <= 1
+    assert torch.equal(images[0], images[1]) == (conditioning == "none+ac")
+    says = discriminator(images[:1].expand(3, -1, -1, -1), labels)
+    assert says.logit.shape == (3,)
+    assert (says.logit[0] == says.logit[1]) == (conditioning != "concat+concat")
+    assert (says.classes is not None) == (conditioning == "none+ac")
+    assert says.classes is None or says.classes.shape == (3, 3)
+    assert len(says.features) == 3
+
+
+def test_maxout_units_are_the_largest_of_their_pieces():
+    layer = Maxout(2, 2, 3)
+    layer.linear.weight.data = torch.tensor([[1.0, 0], [0, 1], [-1, -1], [2, 0], [0, 2], [0, 0]])
+    layer.linear.bias.data.zero_()
+    assert layer(torch.tensor([[1.0, 3], [-1, -2]])).tolist() == [[3, 6], [3, 0]]
+
+
+def test_no_discriminator_squashes_its_logit():
+    for architecture in (MLP(4), MaxoutMLP(8, 4, 3), DCGAN(2)):
+        layers = architecture.discriminator(Shape(2, (8, 8), 5)).modules()
+        assert not [layer for layer in layers if isinstance(layer, (torch.nn.Sigmoid, torch.nn.Softmax))]
 
 
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (32, 48), (40, 56), (96, 128)])

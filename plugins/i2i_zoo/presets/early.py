@@ -15,3 +15,16 @@ DCGAN = preset(
     betas=(0.5, 0.999),
     reuse=True,
 )
+
+GAN = preset(
+    "gan",
+    run={"batch_size": 100, "image_size": 28, "epochs": 250},
+    small={"architecture": "mlp-maxout:width=256,units=64", "optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
+    architecture="mlp-maxout",
+    objective="ns",
+    latent="uniform:100,low=-1.7320508,high=1.7320508",
+    optimizer="sgd",
+    lr=0.1,
+    lr_curve="exponential:end=0.6",
+    betas=(0.5, 0.999),
+)
