@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from i2i.model import Terms as Terms
     from i2i.model import Updates as Updates
     from i2i.model import Watch as Watch
-    from i2i.model import linear_decay as linear_decay
     from i2i.options import Options as Options
     from i2i.options import Request as Request
     from i2i.options import option as option
     from i2i.plugins import announced as announced
     from i2i.plugins import hookimpl as hookimpl
     from i2i.plugins import hookspec as hookspec
+    from i2i.rates import linear_decay as linear_decay
     from i2i.spec import DataSpec as DataSpec
     from i2i.training import resume as resume
     from i2i.training import train as train
@@ -49,10 +49,10 @@ _HOMES = {
         "Terms",
         "Updates",
         "Watch",
-        "linear_decay",
     ),
     "i2i.options": ("Options", "Request", "option"),
     "i2i.plugins": ("announced", "hookimpl", "hookspec"),
+    "i2i.rates": ("linear_decay",),
     "i2i.spec": ("DataSpec",),
     "i2i.training": ("resume", "train"),
 }

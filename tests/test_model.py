@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from i2i.model import Phase, Progress, linear_decay, mix
+from i2i.model import Phase, Progress, mix
+from i2i.rates import linear_decay
 
 
 def test_draws_replay_and_differ_by_seed_step_and_draw() -> None:
