@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import i2i
 from i2i_zoo import Part
 
 BIGGAN_PAPER = "https://arxiv.org/abs/1809.11096"
+
+MODELS = [
+    i2i.ModelCard(
+        "biggan",
+        "i2i_zoo.presets.large:BIGGAN",
+        data="labelled",
+        summary="Draw pictures of classes; the class and parts of the latent reach every layer.",
+        paper=BIGGAN_PAPER,
+        year=2018,
+    ),
+]
 
 PARTS = [
     Part(

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import i2i
 from i2i_zoo import Part
 
 SNGAN_PAPER = "https://arxiv.org/abs/1802.05957"
+
+MODELS = [
+    i2i.ModelCard(
+        "sngan",
+        "i2i_zoo.presets.spectral:SNGAN",
+        data=("labelled", "images"),
+        summary="Draw pictures with residual networks; the discriminator's weights have spectral norm.",
+        paper=SNGAN_PAPER,
+        year=2018,
+    ),
+    i2i.ModelCard(
+        "sagan",
+        "i2i_zoo.presets.spectral:SAGAN",
+        data="labelled",
+        summary="Draw pictures of classes with self-attention, spectral norm in both networks.",
+        paper="https://arxiv.org/abs/1805.08318",
+        year=2018,
+    ),
+]
 
 PARTS = [
     Part(

@@ -19,11 +19,11 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, kit: Kit = PLAIN) -> None:
         super().__init__()
-        few = max(channels // 8, 1)
+        few, half = max(channels // 8, 1), max(channels // 2, 1)
         self.theta = kit.conv(channels, few, 1, bias=False)
         self.phi = kit.conv(channels, few, 1, bias=False)
-        self.g = kit.conv(channels, channels // 2, 1, bias=False)
-        self.o = kit.conv(channels // 2, channels, 1, bias=False)
+        self.g = kit.conv(channels, half, 1, bias=False)
+        self.o = kit.conv(half, channels, 1, bias=False)
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,30 @@
+"""Spectral norm: SNGAN and what was built on it."""
+
+from __future__ import annotations
+
+from i2i_zoo.presets import preset
+
+SNGAN = preset(
+    "sngan",
+    run={"batch_size": 64, "image_size": 32, "epochs": 320},
+    small={"architecture": "resnet:width=16", "n_critic": 2},
+    architecture="resnet",
+    objective="hinge",
+    lr=2e-4,
+    lr_curve="linear",
+    betas=(0.0, 0.9),
+    n_critic=5,
+    generator_draws=2,
+)
+
+SAGAN = preset(
+    "sagan",
+    run={"batch_size": 64, "image_size": 32, "epochs": 128},
+    small={"architecture": "resnet:width=16,spectral=gd,hidden=out,attention=16"},
+    architecture="resnet:spectral=gd,hidden=out,attention=16",
+    conditioning="table+projection",
+    objective="hinge",
+    lr=1e-4,
+    discriminator_lr=4e-4,
+    betas=(0.0, 0.9),
+)
