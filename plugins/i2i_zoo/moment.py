@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import i2i
+from i2i_zoo import rules
 from i2i_zoo.parts import Judged
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Moment:
 
     def __init__(self, model: TwoPlayer, batch: i2i.Batch, progress: i2i.Progress) -> None:
         self.model, self.progress, self.chance = model, progress, progress
+        if progress.step == 0:
+            rules.say_exempt(model.asked_for, progress.ranks)
         model.architecture.begin(model.generator, model.discriminator, progress)
         images = model.architecture.shown(batch["image"], progress)  # (N, C, H, W) in [-1, 1]
         self.pictures = Drawn(images, batch["label"] if model.shape.classes else None)

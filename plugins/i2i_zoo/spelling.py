@@ -5,6 +5,7 @@ A part's numbers are the arguments of its class (or function); those without a n
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import typing
@@ -51,9 +52,11 @@ def make(axis: str, text: str, flag: str) -> Any:
     `flag` names the option in errors.
     """
     name, _, rest = text.partition(":")
-    known = {part_name for part_axis, part_name in parts() if part_axis == axis}
+    known = sorted(part_name for part_axis, part_name in parts() if part_axis == axis)
     if name not in known:
-        raise LookupError(f'{flag} is {text}, and there is no {axis} "{name}"; choose {", ".join(sorted(known))}')
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"choose {', '.join(known)}"
+        raise LookupError(f'{flag} is {text}, and there is no {axis} "{name}"; {hint}')
     module, _, attribute = parts()[axis, name].target.partition(":")
     try:
         target = getattr(import_module(module), attribute)

@@ -1,0 +1,216 @@
+"""What the zoo refuses, with the reason and what to type; how parts are spelt; what latents are."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+import torch
+from i2i_zoo import rules, spelling
+from i2i_zoo.latents import Seeded
+from i2i_zoo.model import TwoPlayer
+from i2i_zoo.parts import Element
+
+from i2i import DataSpec
+from i2i.options import build
+from i2i.testing import synthetic_spec
+
+TINY = {"architecture": "dcgan:width=2", "latent": "normal:4"}
+
+
+def make(spec=None, **options):
+    torch.manual_seed(0)
+    return TwoPlayer(build(TwoPlayer.Options, TINY | options), spec or synthetic_spec("images", 16))
+
+
+ATTRIBUTES = DataSpec(("a", "b"), {"image": 3}, (16, 16), num_labels=2, extra={"labels": "attributes"})
+LABELLED = synthetic_spec("labelled", 16)
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "reason"),
+    [
+        (
+            None,
+            {"gradient_penalty": "gp"},
+            "--gradient-penalty gp differentiates pictures one by one, and this .* norm=la",
+        ),
+        (None, {"conditioning": "concat+concat"}, "needs pictures with classes: .* use --conditioning none"),
+        (ATTRIBUTES, {"conditioning": "concat+concat"}, "needs pictures with classes: .* use --conditioning none"),
+        (LABELLED, {"conditioning": "concat"}, "is concat; name the generator's and the discriminator's"),
+        (
+            LABELLED,
+            {"conditioning": "concat+projection"},
+            "cannot be told the class by projection; they can by ac, con",
+        ),
+        (None, {"generator_draws": 2, "reuse": True}, "use --generator-draws 1 or --no-reuse"),
+        (None, {"average": "constant:1"}, "--average has decay=1; give"),
+        (None, {"average": "half-life:kimg=0"}, "--average has kimg=0"),
+        (None, {"latent": "normal:0"}, "a latent of 0 numbers"),
+        (None, {"latent": "uniform:4,low=2"}, "from 2.0 to 1.0 is empty"),
+        (None, {"lr_curve": "exponential:end=0"}, "end=0.*; give more than 0"),
+        (None, {"lr_curve": "linear:start=2"}, r"start=2.0\) is outside 0-1"),
+        (None, {"regularisers": "clip:bound=0"}, "clip:bound=0 leaves nothing"),
+        (None, {"regularisers": "clip+clip"}, "--regularisers names clip twice"),
+        (None, {"gradient_penalty": "r1:gamma=-1"}, "weight=-1,every=1 cannot be"),
+        (DataSpec((), {"image": 3}, (20, 18)), {}, "use --image-size 20"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(spec, options, reason):
+    with pytest.raises(ValueError, match=reason):
+        make(spec, **options)
+
+
+def test_what_makes_sense_is_not_refused():
+    make(architecture="dcgan:width=2,norm=layer", gradient_penalty="gp+r1:every=4")
+    make(LABELLED, conditioning="concat+ac", objective="hinge", gradient_penalty="r1")
+    assert make(LABELLED).targets() == ()
+    assert make(LABELLED, conditioning="concat+none").targets() == ("cat", "dog", "fox")
+
+
+class Wishing(Element):
+    """Needs what a test says."""
+
+    def __init__(self, needs=(), forbids=()):
+        super().__init__()
+        self.needs, self.forbids = frozenset(needs), frozenset(forbids)
+
+
+@pytest.mark.parametrize("word", rules.WORDS)
+def test_every_need_says_what_to_do(word):
+    with pytest.raises(ValueError, match=r"^--objective x needs .*(--|kind labelled)"):
+        rules.check_elements({"--objective x": Wishing({word})}, frozenset())
+    rules.check_elements({"--objective x": Wishing({word})}, frozenset({word}))
+
+
+@pytest.mark.parametrize("word", [*rules.REASONS, "what a stranger forbids"])
+def test_everything_forbidden_says_why(word):
+    with pytest.raises(ValueError, match=r"^--objective x \w+"):
+        rules.check_elements({"--objective x": Wishing((), {word})}, frozenset({word}))
+
+
+def test_what_networks_offer():
+    def has(**options):
+        model = make(LABELLED, **options)
+        return rules.offered(model.architecture, model.discriminator, model.shape)
+
+    assert has() == {"features", "labels", "logit", rules.BATCH_NORM}
+    assert has(architecture="dcgan:width=2,norm=none", conditioning="concat+ac") == {
+        "features",
+        "labels",
+        "logit",
+        "classes",
+    }
+
+
+def test_a_comparison_with_real_pictures_needs_as_many(monkeypatch):
+    monkeypatch.setattr("i2i_zoo.objectives.classic.Hinge.needs_real", True)
+    with pytest.raises(ValueError, match=r"^--objective hinge compares .* use --generator-draws 1$"):
+        make(objective="hinge", generator_draws=2)
+
+
+def test_what_is_known_to_fail_is_said():
+    with pytest.warns(UserWarning, match="^--regularisers clip: .*--optimizer rmsprop"):
+        make(objective="wgan", regularisers="clip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(objective="wgan", regularisers="clip", optimizer="rmsprop")
+
+
+def test_what_sees_its_own_part_of_the_batch_alone_says_why():
+    alone = Wishing()
+    alone.couples, alone.gathers = "it asks for names.", False
+    gathered = Wishing()
+    gathered.couples = "its means are over the batch"
+    with pytest.warns(UserWarning, match="names") as told:
+        rules.say_exempt({"--regularisers names": alone, "--objective x": gathered}, 2)
+    assert [str(one.message) for one in told] == [
+        "--regularisers names sees each device's part of the batch alone: it asks for names."
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rules.say_exempt({"--regularisers names": alone}, 1)
+
+
+def test_parts_are_spelt_with_their_numbers():
+    penalty = spelling.make("penalty", "gp:5,sides=one", "")
+    assert (penalty.weight, penalty.sides, penalty.every) == (5.0, "one", 1)
+    latent = spelling.make("latent", "uniform:7,high=2", "")
+    assert (latent.size, latent.low, latent.high) == (7, -1.0, 2.0)
+    assert list(spelling.make_all("penalty", "gp + r1:every=2", "--gradient-penalty")) == [
+        "--gradient-penalty gp",
+        "--gradient-penalty r1:every=2",
+    ]
+    assert spelling.make_all("penalty", "none", "") == {}
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "error", "reason"),
+    [
+        ("objective", "hing", LookupError, '--x is hing, and there is no objective "hing"; did you mean "hinge"?'),
+        ("objective", "", LookupError, 'there is no objective ""; choose '),
+        ("penalty", "gp:wieght=1", LookupError, 'there is no place for "wieght=1"; it takes weight, sides'),
+        ("penalty", "r1:1,2,3", LookupError, 'there is no place for "3"; it takes gamma, every'),
+        ("penalty", "gp:weight=1,weight=2", LookupError, 'no place for "weight=2"'),
+        ("objective", "hinge:2", LookupError, 'no place for "2"; it takes no numbers'),
+        ("penalty", "gp:weight=x", ValueError, "weight is x; give a number"),
+        ("penalty", "gp:weight=nan", ValueError, "weight is nan; give a finite number"),
+        ("penalty", "r1:every=1.5", ValueError, "every is 1.5; give a whole number"),
+        ("penalty", "gp:sides=three", ValueError, "sides is three; choose two or one or zero"),
+    ],
+)
+def test_what_is_misspelt_is_said(axis, text, error, reason):
+    with pytest.raises(error) as caught:
+        spelling.make(axis, text, "--x")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "deviation"),
+    [
+        ("normal:1000", 0, 1),
+        ("sphere:1000", 0, 1),
+        ("uniform:1000", 0, 3**-0.5),
+        ("uniform:1000,low=0", 0.5, 12**-0.5),
+        ("bernoulli:1000", 0.5, 0.5),
+        ("censored:1000", (2 * math.pi) ** -0.5, math.sqrt(0.5 - 0.5 / math.pi)),
+    ],
+)
+def test_latents_have_their_distribution(text, mean, deviation):
+    latent = spelling.make("latent", text, "")
+    z = latent.draw(Seeded(0), 100)
+    assert z.shape == (100, 1000)
+    assert (z.mean().item(), z.std().item()) == pytest.approx((mean, deviation), abs=0.01)
+    assert torch.equal(z, latent.draw(Seeded(0), 100))
+    assert not torch.equal(z, latent.draw(Seeded(1), 100))
+    if text.startswith("sphere"):
+        assert z.norm(dim=1).tolist() == pytest.approx([math.sqrt(1000)] * 100)
+
+
+@pytest.mark.parametrize("text", ["normal:100", "uniform:100", "censored:100"])
+def test_truncation_keeps_to_the_middle(text):
+    latent = spelling.make("latent", text, "")
+    spreads = [latent.truncated(Seeded(0), 50, limit).abs().max().item() for limit in (0.2, 0.5, 1.0)]
+    assert all(spread <= limit for spread, limit in zip(spreads, (0.2, 0.5, 1.0), strict=True))
+    assert sorted(spreads) == spreads
+    assert latent.truncated(Seeded(0), 50, 0.5).std() > 0.1
+
+
+def test_truncation_needs_a_middle():
+    for text, limit in (("sphere:4", 1.0), ("bernoulli:4", 1.0), ("normal:400", 1e-6)):
+        with pytest.raises(ValueError, match=r"^--truncation"):
+            spelling.make("latent", text, "").truncated(Seeded(0), 2, limit)
+
+
+def test_between_two_latents_are_likely_ones():
+    latent = spelling.make("latent", "normal:1000", "")
+    a, b = latent.draw(Seeded(0), 2), latent.draw(Seeded(1), 2)
+    for share in (0.0, 0.3, 0.5, 1.0):
+        length = latent.between(a, b, share).norm(dim=1) / math.sqrt(1000)
+        assert length.tolist() == pytest.approx([1, 1], abs=0.05)
+    assert torch.allclose(latent.between(a, b, 0.0), a, atol=1e-5)
+    assert torch.allclose(latent.between(a, b, 1.0), b, atol=1e-5)
+    assert torch.allclose(latent.between(a, a, 0.5), a, atol=1e-5)
+    uniform = spelling.make("latent", "uniform:3", "")
+    assert torch.equal(uniform.between(torch.zeros(1, 3), torch.ones(1, 3), 0.25), torch.full((1, 3), 0.25))
