@@ -1,0 +1,71 @@
+"""Networks that grow, and those that are told their style in every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+import i2i
+from i2i_zoo import stylegan2_weights
+from i2i_zoo.model import TwoPlayer
+from i2i_zoo.presets import preset
+
+
+class Published(TwoPlayer):
+    """Two players of StyleGAN2's layers, whose published weights are read and written."""
+
+    @classmethod
+    def import_weights(cls, files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) -> i2i.Imported:
+        return stylegan2_weights.read(files, domains)
+
+    def export_weights(self) -> dict[str, dict[str, Tensor]]:
+        return stylegan2_weights.write(self)
+
+
+PROGAN = preset(
+    "progan",
+    run={"batch_size": 16, "image_size": 128, "epochs": 400},
+    small={"architecture": "progan:width=64", "image_size": 16, "lr": 2e-3, "epochs": 30},
+    architecture="progan",
+    objective="wgan",
+    gradient_penalty="gp:weight=10",
+    latent="sphere:512",
+    lr=1e-3,
+    betas=(0.0, 0.99),
+    average="constant:0.999",
+)
+
+STYLEGAN = preset(
+    "stylegan",
+    run={"batch_size": 32, "image_size": 128, "epochs": 350, "flip": True},
+    small={"architecture": "stylegan:width=64,mapping=2", "image_size": 16, "lr": 2e-3, "epochs": 30},
+    architecture="stylegan",
+    objective="ns",
+    gradient_penalty="r1:gamma=10",
+    latent="normal:512",
+    lr=1e-3,
+    betas=(0.0, 0.99),
+    average="half-life:10,ramp=0.05",
+)
+
+STYLEGAN2 = preset(
+    "stylegan2",
+    run={"batch_size": 32, "image_size": 128, "epochs": 350, "flip": True},
+    small={
+        "architecture": "stylegan2:width=64,mapping=2",
+        "gradient_penalty": "r1:gamma=0.1,every=16",
+        "latent": "normal:64",
+        "image_size": 32,
+        "lr": 2.5e-3,
+    },
+    base=Published,
+    architecture="stylegan2",
+    objective="ns",
+    gradient_penalty="r1:gamma=10,every=16",
+    regularisers="path-length:weight=2,every=4",
+    latent="normal:512",
+    lr=2e-3,
+    betas=(0.0, 0.99),
+    average="half-life:10,ramp=0.05",
+)
