@@ -134,6 +134,7 @@ class Model(nn.Module, ABC):
     sees_pieces: ClassVar[bool] = False  # whether it learns of pieces of pictures: held-back ones are cut, not shrunk
     joins_targets: bool = False  # whether --to x,y asks for several targets at once (attributes)
     companions: ClassVar[Mapping[str, str]] = {}  # further inputs of translate() that may be given: key -> help
+    latent_shape: tuple[int, ...] | None = None  # of a latent, where translate() takes inputs["latent"] (1, *shape)
     watches: tuple[Watch, ...] = ()
     metric: ClassVar[str] = ""  # its natural figure; empty: the default of the dataset kind
     Options: ClassVar[type[Options]] = Options  # to build and train
@@ -193,6 +194,15 @@ class Model(nn.Module, ABC):
         more than the seed, as the class does. Default: None, one picture a seed.
         """
         return None
+
+    def find(self, wanted: Batch, request: Any) -> Iterator[tuple[int, int, float, Tensor]]:
+        """Search for the latent whose picture is most like `wanted["like"]` (1, C, H, W), in so many steps.
+
+        Where `wanted["mask"]` (1, 1, H, W), if there is one, is not 0, it shall be like `wanted["stroke"]` instead.
+        Yields after each step (step, steps, distance, latent of `latent_shape`), of which core keeps the best. Runs
+        with gradients, in eval mode, with frozen parameters. Default: refuses.
+        """
+        raise ValueError("this model cannot search for a picture, only draw; leave --like out")
 
     def preview(self, examples: Sequence[tuple[Batch, Any]]) -> list[dict[str, Tensor]]:
         """Make the rows of the sample sheet: for each example its columns, {title: image (C, H, W) in [-1, 1]}.

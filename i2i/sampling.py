@@ -20,7 +20,7 @@ from i2i.translation import make_request, to_pillow
 if TYPE_CHECKING:
     import PIL.Image
 
-    from i2i.model import Model
+    from i2i.model import Batch, Model
 
 PER_ROW = 8  # pictures of a row of the sheet
 
@@ -46,13 +46,13 @@ def draw(model: Model, request: Any) -> Iterator[tuple[int, Tensor]]:
     return ((asked.seed, draw_one(model, asked)) for row in rows for _, asked in row)
 
 
-def draw_one(model: Model, request: Any) -> Tensor:
-    """Draw one picture (C, H, W) in [-1, 1], by the request's seed alone."""
+def draw_one(model: Model, request: Any, inputs: Batch | None = None) -> Tensor:
+    """Draw one picture (C, H, W) in [-1, 1], by the request's seed alone; `inputs` may hold a latent."""
     parameter = next(model.parameters(), torch.zeros(()))
     devices = [parameter.device] if parameter.device.type == "cuda" else []
     with evaluating(model), torch.random.fork_rng(devices):
         torch.manual_seed(request.seed)
-        return model.translate({}, request)[0].float().cpu()
+        return model.translate(inputs or {}, request)[0].float().cpu()
 
 
 def sample_images(model: Model, count: int = 1, **request: Any) -> list[PIL.Image.Image]:
@@ -68,7 +68,7 @@ def to_picture(model: Model, image: Tensor) -> Picture:
     return Picture(to_pixels(image, model.spec.value_range, kind), None, format)
 
 
-def write(model: Model, request: Any, folder: Path, format: str = "") -> list[Path]:
+def write(model: Model, request: Any, folder: Path, format: str = "", inputs: Batch | None = None) -> list[Path]:
     """Draw pictures into a folder, a file each, and a sheet of them; return the files, the sheet last.
 
     Files are named by seed, or by their place where two have the same; the sheet of one row of places is a strip. The
@@ -78,16 +78,14 @@ def write(model: Model, request: Any, folder: Path, format: str = "") -> list[Pa
     rows = rows_of(model, request)
     names = _names(rows)
     sheet = "strip" if len(rows) == 1 and not names[0].startswith("seed") else "sheet"
-    there = [path for path in folder.glob("*") if path.stem in {*names, "sheet", "strip"}]
-    if there:
-        raise ValueError(f"{there[0]} is there already; give another folder with --out")
+    check_free(folder, {*names, "sheet", "strip"})
     written: list[Path] = []
     shown: list[dict[str, Tensor]] = []
     for row in rows:
         shown.append({})
         for title, asked in row:
-            image = draw_one(model, asked)
-            written.append(_write(to_picture(model, image), folder, names[len(written)], format))
+            image = draw_one(model, asked, inputs)
+            written.append(write_one(to_picture(model, image), folder, names[len(written)], format))
             shown[-1][_unlike(title, shown[-1])] = image
     previews.sheet(shown, heading(request)).save(folder / f"{sheet}.png")
     return [*written, folder / f"{sheet}.png"]
@@ -101,7 +99,15 @@ def _names(rows: list[list[tuple[str, Any]]]) -> list[str]:
     return [f"row-{i:02}-column-{j:02}" for i, row in enumerate(rows, 1) for j in range(1, len(row) + 1)]
 
 
-def _write(picture: Picture, folder: Path, name: str, format: str) -> Path:
+def check_free(folder: Path, names: Container[str]) -> None:
+    """Look whether files of these names, whatever their ends, are free to be written. Raises ValueError."""
+    for path in folder.glob("*"):
+        if path.stem in names:
+            raise ValueError(f"{path} is there already; give another folder with --out")
+
+
+def write_one(picture: Picture, folder: Path, name: str, format: str = "") -> Path:
+    """Write a picture into a folder, which is made if need be; return the file."""
     if not folder.is_dir():
         encoding.encode(picture, encoding.format_of(format or picture.format))  # what cannot be makes no folder
         folder.mkdir(parents=True, exist_ok=True)

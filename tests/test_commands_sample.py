@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
@@ -59,7 +60,7 @@ def test_help_shows_the_model_s_flags(here):
     ("arguments", "said"),
     [
         ("fox", "This model makes pictures of pictures; use: i2i translate --model MODEL photos/"),
-        ("dots --lite 3", 'There is no flag --lite; did you mean "--light"'),
+        ("dots --ligt 3", 'There is no flag --ligt; did you mean "--light"'),
         ("dots --to cat", 'There is no target "cat"; this model has one kind of result: leave --to out'),
         ("dots fox", "One model at a time; beside dots there is fox"),
         ("--light 3 dots", "Name the model before its flags: i2i sample RUN --light ..."),
@@ -87,3 +88,54 @@ def test_classes_are_named_or_drawn(here, filters):
     assert "Wrote 3 pictures and suits-samples-3/strip.png" in said
     code, said = sample("suits", "--to", "8")
     assert (code, 'There is no target "8"; this model translates to 0, 7' in said) == (2, True)
+
+
+def test_a_picture_is_searched_for_and_drawn_again(here, filters):
+    filters.keep(here / "runs/colours", filters.Colours, domains=(), channels={"image": 3}, image_size=(4, 8))
+    PIL.Image.new("RGB", (20, 10), (51, 51, 51)).save("photo.png")
+    code, said = sample("colours", "--like", "photo.png", "--seed", "3", "--out", "x")
+    assert code == 0
+    assert "step 60/60" in said
+    assert "Wrote x/found.png and x/strip.png (60 steps, distance " in said
+    assert "Draw of it again: i2i sample runs/colours --latent x/latent.npy --seed 3" in said
+    code, said = sample("colours", "--latent", "x/latent.npy", "--seed", "3", "--json", "--quiet")
+    assert json.loads(said)["files"] == ["colours-samples/seed-000003.png", "colours-samples/sheet.png"]
+    assert Path("colours-samples/seed-000003.png").read_bytes() == Path("x/found.png").read_bytes()
+    code, said = sample("colours", "--like", "photo.png", "--out", "x")
+    assert (code, "is there already; give another folder with --out" in said) == (2, True)
+
+
+def test_a_search_that_is_stopped_leaves_what_it_found(here, filters):
+    filters.keep(here / "runs/colours", filters.Colours, domains=(), channels={"image": 3}, image_size=(4, 8))
+    PIL.Image.new("RGB", (20, 10), (51, 51, 51)).save("photo.png")
+    code, said = sample("colours", "--like", "photo.png", "--interrupted", "3", "--quiet")
+    assert code == 130
+    assert "(stopped at step 3 of 60, distance " in said
+    assert Path("colours-samples/latent.npy").exists()
+    code, said = sample("colours", "--like", "photo.png", "--json", "--quiet", "--search-steps", "2", "--out", "y")
+    assert json.loads(said) | {"distance": 0} == {
+        "model": "runs/colours",
+        "files": ["y/found.png", "y/latent.npy", "y/strip.png"],
+        "distance": 0,
+        "step": 2,
+        "stopped": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("dots --like photo.png", "This model cannot search for a picture, only draw; leave --like out"),
+        ("dots --latent latent.npy", "This model draws of no latent that a file could hold; leave --latent out"),
+        ("dots --stroke edit.png", "--stroke edit.png edits a picture; name that with --like"),
+        ("dots --like a.png --latent b.npy", "--like searches for a latent and --latent draws of one; give one of"),
+        ("fox --like photo.png", "This model makes pictures of pictures; use: i2i translate --model MODEL photos/"),
+        ("dots --like gone.png", "gone.png"),
+    ],
+)
+def test_searches_that_cannot_be_are_said(here, arguments, said):
+    PIL.Image.new("RGB", (20, 10)).save("photo.png")
+    code, text = sample(*arguments.split())
+    assert code == 2
+    assert said in text
+    assert not list(here.glob("*-samples"))

@@ -121,6 +121,34 @@ class Keeping(Drawing):
         return super().translate(inputs, request)
 
 
+class Searching(Drawing):
+    latent_shape = (3, 1, 1)
+
+    def translate(self, inputs: Any, request: Any) -> torch.Tensor:
+        if "latent" in inputs:
+            return self.net(inputs["latent"].expand(1, 3, 8, 8)).tanh()
+        return super().translate(inputs, request)
+
+    def find(self, wanted: Any, request: Any) -> Any:
+        latent = torch.zeros(3, 1, 1, requires_grad=True)
+        for step in range(1, 100):
+            like = torch.lerp(wanted["like"], wanted["stroke"], wanted["mask"]) if "mask" in wanted else wanted["like"]
+            distance = (self.net(latent[None].expand(1, 3, 8, 8)).tanh() - like.mean()).square().mean()
+            (slope,) = torch.autograd.grad(distance, latent)
+            latent = (latent - slope).detach().requires_grad_()
+            yield step, 99, distance.item(), latent
+
+
+class Wide(Searching):
+    latent_shape = (3,)
+
+
+class Counted(Searching):
+    def find(self, wanted: Any, request: Any) -> Any:
+        for step, *rest in super().find(wanted, request):
+            yield step - 1, *rest
+
+
 class Pale(Drawing):
     def preview(self, examples: Any) -> Any:
         return [{}]
@@ -308,7 +336,7 @@ def check(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[i2i.Model]
     registry().manager.unregister(Plugin)
 
 
-@pytest.mark.parametrize("cls", [Good, Sparing, Started, Drawing])
+@pytest.mark.parametrize("cls", [Good, Sparing, Started, Drawing, Searching])
 def test_what_keeps_the_contract_passes(check: Any, cls: type[i2i.Model]) -> None:
     model = check(cls)
     assert isinstance(model, cls)
@@ -353,6 +381,8 @@ def test_the_toys_keep_the_contract(toys: Any, name: str) -> None:
         (Gray, r"translate drew the shape \(1, 1, 8, 8\) for one seed"),
         (Learning, "translate gave pictures with gradients; leave torch.enable_grad out of it"),
         (Keeping, "translate changed seen"),
+        (Wide, r"find gave the shape \(3, 1, 1\), and latent_shape is \(3,\)"),
+        (Counted, "find counted step 0 of 99 where it was at 1"),
         (Pale, "preview gave no picture"),
         (Untitled, r"grid gave \(Request, str\), not \(title, Request\)"),
         (Undocumented, "option depth of checked has no help text"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,8 +12,20 @@ import typer
 
 if TYPE_CHECKING:
     from i2i.library import Found
+    from i2i.model import Model
 
-_FLAGS = "--samples --to --out --format --device --quiet --json --help"
+_FLAGS = "--samples --to --like --stroke --latent --out --format --device --quiet --json --help"
+
+
+@dataclass(frozen=True)
+class How:
+    """What the command says besides the model and what to draw."""
+
+    place: Path
+    format: str
+    device: str
+    quiet: bool
+    as_json: bool
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +42,15 @@ def register(app: typer.Typer) -> None:
         arguments: Annotated[
             list[str] | None, typer.Argument(metavar="RUN", help="A run, a bundle, or the name of one.")
         ] = None,
-        samples: Annotated[int, typer.Option("--samples", "-n", help="How many pictures.", min=1)] = 8,
+        samples: Annotated[
+            int | None, typer.Option("--samples", "-n", help="How many pictures. Default: 8.", min=1)
+        ] = None,
         to: Annotated[str | None, typer.Option(help="Class, by its name. By default each seed draws one.")] = None,
+        like: Annotated[Path | None, typer.Option(help="Search for the latent of a picture like this one.")] = None,
+        stroke: Annotated[
+            Path | None, typer.Option(help="Paint on a copy of --like, or on a transparent picture: it is edited so.")
+        ] = None,
+        latent: Annotated[Path | None, typer.Option(help="Draw of a latent that --like found: latent.npy.")] = None,
         out: Annotated[Path | None, typer.Option(help="Folder for the pictures. By default RUN-samples here.")] = None,
         format: Annotated[str, typer.Option(help="Write png, jpg, tif, webp, ...", show_default=False)] = "",
         device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to compute.")] = "auto",
@@ -45,13 +65,20 @@ def register(app: typer.Typer) -> None:
             raise ValueError(f"name the model before its flags: i2i sample RUN {model} ...")
         if help or not model:
             return show_help(ctx, model)
+        if stroke is not None and like is None:
+            raise ValueError(f"--stroke {stroke} edits a picture; name that with --like")
+        if latent is not None and like is not None:
+            raise ValueError("--like searches for a latent and --latent draws of one; give one of them")
         found = library.find(model, None)
         schema = [row for row in found.manifest.request if row["name"] != "samples"]
         others, values = request.parse(rest, schema, _FLAGS.split(" "))
         if others:
             raise ValueError(f"one model at a time; beside {model} there is {others[0]}")
-        place = out if out is not None else free(f"{found.name}-samples")
-        written = work(found, values | {"samples": samples, "to": to}, place, format, device, quiet)
+        values |= {"samples": samples or (1 if like or latent else 8), "to": to}
+        how = How(out if out is not None else free(f"{found.name}-samples"), format, device, quiet, as_json)
+        if like is not None:
+            return look(found, values, like, stroke, how)
+        written = work(found, values, latent, how)
         told = {"model": str(found.path), "files": [str(path) for path in written]}
         line = f"Wrote {len(written) - 1:,} picture{'s' * (len(written) > 2)} and {written[-1]}"
         print(json.dumps(told, ensure_ascii=False) if as_json else line)
@@ -65,28 +92,69 @@ def free(name: str) -> Path:
     return path
 
 
-def work(found: Found, values: dict[str, Any], place: Path, format: str, device: str, quiet: bool) -> list[Path]:
-    """Check all that can be wrong with the command, then load torch and the model, and draw."""
+def load(found: Found, values: dict[str, Any], how: How) -> tuple[Model, Any]:
+    """Check all that can be wrong with the command, then load torch and the model; return it and the request."""
     from i2i.encoding import format_of
     from i2i.request import choose_target, joins
 
-    if format:
-        format_of(format)
+    if how.format:
+        format_of(how.format)
     if values["to"] is not None:
         values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request))
 
     from i2i import bundle
     from i2i.device import choose_device
     from i2i.options import build
-    from i2i.sampling import rows_of, write
 
-    model = bundle.load(found.bundle, device=str(choose_device(device)))
-    request = build(type(model).Request, values)
-    if not quiet:
-        count = sum(len(row) for row in rows_of(model, request))
+    model = bundle.load(found.bundle, device=str(choose_device(how.device)))
+    return model, build(type(model).Request, values)
+
+
+def work(found: Found, values: dict[str, Any], latent: Path | None, how: How) -> list[Path]:
+    """Draw what is asked for; return the files, the sheet last."""
+    model, request = load(found, values, how)
+
+    from i2i.sampling import rows_of, write
+    from i2i.search import read_latent
+
+    count = sum(len(row) for row in rows_of(model, request))
+    inputs = {} if latent is None else {"latent": read_latent(model, latent)}
+    if not how.quiet:
         what = "1 picture" if count == 1 else f"{count:,} pictures"
         print(f"Drawing {what} with {found.path} ({found.manifest.age})", file=sys.stderr)
-    return write(model, request, place, format)
+    return write(model, request, how.place, how.format, inputs)
+
+
+def look(found: Found, values: dict[str, Any], like: Path, stroke: Path | None, how: How) -> None:
+    """Search for the latent of a picture like a given one, write both, and say how to draw of it again."""
+    model, request = load(found, values, how)
+
+    from i2i import search
+    from i2i.status import StatusLine
+
+    wanted = search.read_wanted(model, like, stroke)
+    search.check_free(how.place, search.NAMES)
+    line = StatusLine(sys.stderr, how.quiet)
+
+    def tell(step: int, steps: int, distance: float) -> None:
+        if line.due or step == steps:
+            line.show([(0, f"step {step:,}/{steps:,}"), (1, f"distance {distance:.4g}")])
+
+    try:
+        result = search.search(model, wanted, request, tell)
+    finally:
+        line.close()
+    files = search.write(model, result, wanted, request, how.place, how.format)
+    if how.as_json:
+        told = {"model": str(found.path), "files": [str(path) for path in files], "distance": result.distance}
+        print(json.dumps(told | {"step": result.step, "stopped": result.stopped}, ensure_ascii=False))
+    else:
+        again = f" --to {values['to']}" * (values["to"] is not None) + f" --seed {request.seed}" * bool(request.seed)
+        when = f"stopped at step {result.step:,} of {result.steps:,}" if result.stopped else f"{result.steps:,} steps"
+        print(f"Wrote {files[0]} and {files[2]} ({when}, distance {result.distance:.4g})")
+        print(f"Draw of it again: i2i sample {found.path} --latent {files[1]}{again}")
+    if result.stopped:
+        sys.exit(130)
 
 
 def show_help(ctx: typer.Context, model: str) -> None:

@@ -45,8 +45,8 @@ def check_model(
     In every phase: each optimizer is updated, each update changes its parameters and no others, and the terms are
     finite scalars. Then: translating gives the same finite pictures of the right size in [-1, 1] twice and changes no
     state, and nor does the sample sheet; of a model that takes no picture every target and none gives one, and another
-    for another seed; a bundle holds the model exactly; a run resumed from a checkpoint goes on
-    exactly; a step in bfloat16 works. Every option is documented.
+    for another seed, and a search has latents that it draws of; a bundle holds the model exactly; a run resumed from a
+    checkpoint goes on exactly; a step in bfloat16 works. Every option is documented.
 
     `options` are the model's own (make the networks small, or take the model's `small` setting, which they win over);
     `spec` replaces the synthetic one of the preferred kind. `steps` are trained in each phase, and some more where an

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from i2i.model import Batch, Model, evaluating
+from i2i.search import searching
 from i2i.spec import DataSpec
 from i2i.testing.synthetic import synthetic_batch
 
@@ -51,6 +54,7 @@ def _check_drawn(model: Model, spec: DataSpec) -> None:
         same = torch.equal(output, other) and output.min() < output.max()  # a network too narrow may draw one flat gray
         assert not same, f"translate draws the same picture of the seeds 0 and 1, to {target}"
         _check_preview(model, sample, request)
+    _check_find(model, spec)
     request = type(model).Request(samples=3)
     for row in model.grid(request) or ():
         assert row, "grid gave a row without a picture"
@@ -58,6 +62,27 @@ def _check_drawn(model: Model, spec: DataSpec) -> None:
             kinds = f"({type(title).__name__}, {type(asked).__name__})"
             assert isinstance(title, str), f"grid gave {kinds}, not (title, Request)"
             assert isinstance(asked, type(model).Request), f"grid gave {kinds}, not (title, Request)"
+
+
+def _check_find(model: Model, spec: DataSpec) -> None:
+    """The first steps of a search have latents that a picture can be drawn of, and leave no trace."""
+    if type(model).find is Model.find:
+        return
+    picture = next(value for value in synthetic_batch(spec, 1, 5).values() if isinstance(value, Tensor))
+    stroke = {"stroke": torch.ones_like(picture), "mask": torch.ones_like(picture[:, :1])}
+    request = type(model).Request()
+    for wanted in ({"like": picture}, {"like": picture} | stroke):
+        with searching(model, 0):
+            found = list(itertools.islice(model.find(wanted, request), 2))
+        assert found, "find gave nothing"
+        for step, (number, steps, distance, latent) in enumerate(found, 1):
+            counted = f"find counted step {number} of {steps} where it was at {step}"
+            assert number == step <= steps, counted
+            assert math.isfinite(distance), f"find gave the distance {distance}"
+            shape = tuple(latent.shape)
+            assert shape == model.latent_shape, f"find gave the shape {shape}, and latent_shape is {model.latent_shape}"
+        _twice(model, {"latent": latent.detach()[None]}, request)
+    assert not [name for name, value in model.named_parameters() if value.grad is not None], "find left gradients"
 
 
 def _twice(model: Model, inputs: Batch, request: Any) -> Tensor:

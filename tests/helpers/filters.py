@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def models() -> list[i2i.ModelCard]:
         i2i.ModelCard("plug", "filters:Plug", data="images", summary="Fill holes with white."),
         i2i.ModelCard("dots", "filters:Dots", data="images", summary="Noise of a colour."),
         i2i.ModelCard("suits", "filters:Suits", data="labelled", summary="Noise, dark or bright."),
+        i2i.ModelCard("colours", "filters:Colours", data="images", summary="One colour."),
         i2i.ModelCard("paint", "filters:Paint", data="paired", summary="A label map as gray levels."),
     ]
 
@@ -147,6 +149,37 @@ class Suits(Dots):
 
     def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
         return super().translate(inputs, request) / 4 + (0.5 if self.suit(request) == "7" else -0.5)
+
+
+class Colours(Dots):
+    """One colour, which is the latent: of the seed, or of a file, or what a search by gradients finds."""
+
+    latent_shape = (3,)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Request(i2i.Request):
+        search_steps: int = i2i.option(60, help="Steps of the search.", min=1)
+        interrupted: int = i2i.option(0, help="Step at which Ctrl-C is pressed.", min=0)
+
+    def draw(self, latent: torch.Tensor) -> torch.Tensor:
+        return (self.dropout(latent) * self.weight).view(1, 3, 1, 1).expand(1, 3, *self.spec.image_size)
+
+    def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
+        return self.draw(inputs["latent"] if "latent" in inputs else torch.rand(1, 3) - 0.5)
+
+    def find(self, wanted: i2i.Batch, request: Request) -> Iterator[tuple[int, int, float, torch.Tensor]]:
+        self.state = (torch.is_grad_enabled(), self.training, self.weight.requires_grad)
+        goal = wanted["like"]
+        if "mask" in wanted:
+            goal = torch.lerp(goal, wanted["stroke"], wanted["mask"])
+        latent = (torch.rand(1, 3) - 0.5).requires_grad_()
+        for step in range(1, request.search_steps + 1):
+            distance = (self.draw(latent) - goal).square().mean()
+            (slope,) = torch.autograd.grad(distance, latent)
+            yield step, request.search_steps, distance.item(), latent[0]
+            if step == request.interrupted:
+                raise KeyboardInterrupt
+            latent = (latent - slope).detach().requires_grad_()
 
 
 def make(cls: type[Invert] = Invert, **spec: object) -> Invert:
