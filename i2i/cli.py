@@ -15,7 +15,10 @@ from i2i import notes
 from i2i.errors import Stopped, sentence
 from i2i.plugins import registry
 
-COMMANDS = ("train", "resume", "translate", "sample", "data", "models", "runs", "weights", "plugins", "doctor")
+COMMANDS = (
+    *("train", "resume", "translate", "sample", "evaluate"),
+    *("data", "models", "runs", "weights", "plugins", "doctor"),
+)
 
 
 def version(wanted: bool) -> None:

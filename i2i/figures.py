@@ -5,16 +5,19 @@ A metric is a function of results, one for each held-back picture: what went in,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
 from i2i.cards import import_target
-from i2i.model import Batch
+from i2i.model import Batch, Model, evaluating
 from i2i.plugins import registry
+
+if TYPE_CHECKING:
+    from i2i.device import Engine
 
 SIDE = 64  # pixels that every picture is scaled to before its texture is described, so that all are described alike
 LUMA = (65.481, 128.553, 24.966)  # of ITU-R BT.601 for red, green and blue up to 255, as MATLAB has it
@@ -45,6 +48,18 @@ def choose(metric: str, kind: str) -> str:
         card.name for card in known.values() if kind in ((card.data,) if isinstance(card.data, str) else card.data)
     )
     return metric or next(suited, "")
+
+
+def results(model: Model, engine: Engine, examples: Iterable[tuple[Batch, Any]]) -> list[Result]:
+    """Translate samples as they are asked to be: what a metric is a function of."""
+    made = []
+    with evaluating(model), engine.autocast():
+        for sample, request in examples:
+            inputs = model.question(engine.move(sample))
+            output = model.translate(inputs, request)[0].float().cpu()
+            on_cpu = {key: value.cpu() if isinstance(value, Tensor) else value for key, value in inputs.items()}
+            made.append(Result(on_cpu, request, output))
+    return made
 
 
 def measure(metric: str, results: Sequence[Result]) -> float | None:

@@ -212,13 +212,7 @@ class Keeper:
         metric = figures.choose(self.model.metric, self.run.kind)
         if not metric:
             return None
-        results = []
-        with evaluating(self.model), self.engine.autocast():
-            for sample, request in self.run.shown(MEASURED):
-                inputs = self._question(sample)
-                output = self.model.translate(inputs, request)[0].float().cpu()
-                on_cpu = {k: v.cpu() if isinstance(v, Tensor) else v for k, v in inputs.items()}
-                results.append(figures.Result(on_cpu, request, output))
+        results = figures.results(self.model, self.engine, self.run.shown(MEASURED))
         value = figures.measure(metric, results) if results else None
         if value is None:
             return None

@@ -218,6 +218,14 @@ class Model(nn.Module, ABC):
             rows.append(row)
         return rows
 
+    def features(self, images: Tensor) -> Tensor:
+        """Describe pictures (N, C, H, W) by features (N, ...), for `i2i evaluate --probe`. Default: refuses."""
+        raise ValueError(f"{type(self).__name__} has no features to probe; leave out --probe")
+
+    def diagnose(self, training: Iterable[Batch], held_back: Iterable[Batch]) -> dict[str, float]:
+        """Measure what `i2i evaluate` says beside the figure, such as signs of learning by heart. Default: nothing."""
+        return {}
+
     @classmethod
     def import_weights(cls, files: Mapping[str, Mapping[str, Tensor]], domains: tuple[str, ...]) -> Imported:
         """Understand published weights: {name of the file: its state dict}, tensors alone, without `module.`.

@@ -109,7 +109,7 @@ def prepare(model: str, names: str | Sequence[str], given: Mapping[str, Any], co
     if len(names) > 1 and not cls.trains_jointly:
         raise ValueError(f"{card.name} trains on one data set, {len(names)} are named: {', '.join(names)}; name one")
     roots = tuple(catalogue.resolve(name) for name in names)
-    run = _open(card, options, settings, data_options, " + ".join(names), roots)
+    run = open_run(card, options, settings, data_options, " + ".join(names), roots)
     if settings.keep_best and not (run.held_back and figures.choose(cls.metric, run.kind)):
         what = "no picture is held back" if not run.held_back else f"no figure suits {card.name} on {run.kind} data"
         raise ValueError(f"--keep-best has nothing to compare: {what}; leave it out")
@@ -136,22 +136,23 @@ def _warnings(run: Run) -> list[str]:
     return notes
 
 
-def _open(
+def open_run(
     card: ModelCard,
     options: Options,
     settings: Settings,
     data_options: dict[str, Any],
     name: str,
     roots: tuple[Path, ...],
+    held_back: str = "test",
 ) -> Run:
-    """Open the data and make the Run of it, without a folder yet."""
+    """Open the data and make the Run of it, without a folder yet; `held_back` is the split that it is judged by."""
     dataset = open_datasets(roots, card.kinds, "train", settings, data_options)
     if dataset.unlabelled and not load_class(card).takes_unlabelled:
         raise ValueError(_unlabelled(card, dataset, data_options))
     pieces = load_class(card).sees_pieces
     short = short_side(settings.resize, settings.image_size, settings.crop)
     kept = data_options | ({"resize": short} if pieces else {})
-    held_back = open_datasets(roots, (dataset.kind,), "test", settings, kept)
+    judged = open_datasets(roots, (dataset.kind,), held_back, settings, kept)
     size, spec = settings.size, dataset.spec()
     parts = tuple(dataclasses.replace(part, image_size=size) for part in spec.parts)
     return Run(
@@ -164,7 +165,7 @@ def _open(
         kind=dataset.kind,
         data_options=data_options,
         dataset=dataset,
-        held_back=held_back if len(held_back) else None,
+        held_back=judged if len(judged) else None,
         spec=dataclasses.replace(spec, image_size=size, parts=parts),
         planned=0,
         steps=0,
@@ -179,6 +180,15 @@ def _unlabelled(card: ModelCard, dataset: Dataset, data_options: Mapping[str, An
         f"{dataset.unlabelled:,} of {len(dataset):,} pictures to train on have no label, and {card.name} needs one of "
         f"each; {way}"
     )
+
+
+def configured(folder: Path, cls: type[Model], changes: Mapping[str, Any] | None = None) -> tuple[Settings, Options]:
+    """The run's settings, with `changes`, and the model's options that a run's folder holds."""
+    values = read_toml(folder / CONFIG)
+    run, own = ({field.name for field in describe(known)} for known in (Settings, cls.Options))
+    settings = {key: value for key, value in values.items() if key in run} | dict(changes or {})
+    options = {key: value for key, value in values.items() if key in own}
+    return build(Settings, settings, folder.name), build(cls.Options, options, folder.name)
 
 
 def reopen(
@@ -197,14 +207,10 @@ def reopen(
         raise ValueError(f"{folder} is being trained by process {saved['pid']} on {saved['host']}; stop that one first")
     card = registry().model(saved["model"])
     cls = load_class(card)
-    values = read_toml(folder / CONFIG)
     for key in changes:
         if key not in CHANGEABLE:
             raise LookupError(f'"{key}" cannot change when a run goes on; what can: {", ".join(CHANGEABLE)}')
-    names = {field.name for field in describe(Settings)}
-    own = {field.name for field in describe(cls.Options)}
-    settings = build(Settings, {k: v for k, v in values.items() if k in names} | dict(changes), folder.name)
-    options = build(cls.Options, {k: v for k, v in values.items() if k in own}, folder.name)
+    settings, options = configured(folder, cls, changes)
 
     data = [data] if isinstance(data, str) else list(data or ())
     if data and len(data) != len(saved["roots"]):
@@ -215,7 +221,7 @@ def reopen(
         raise ValueError(f"the data of {folder} is no longer at {gone[0]}; say where it is: i2i resume {folder} {new}")
     places = " ".join(f"--data {root}" for root in roots)
     try:
-        run = _open(card, options, settings, saved["data_options"], " + ".join(data) or saved["data"], roots)
+        run = open_run(card, options, settings, saved["data_options"], " + ".join(data) or saved["data"], roots)
     except ValueError as error:
         raise ValueError(f"the data of {folder} can no longer be read as it was: {error}") from None
     if run.dataset.fingerprint() != saved["fingerprint"] and not data:

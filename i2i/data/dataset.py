@@ -28,6 +28,7 @@ class Dataset(ABC):
     """A folder read as samples of one kind."""
 
     kind: ClassVar[str]
+    divided = True  # whether the data itself says what is held back
     Options: ClassVar[type[Options]] = Options
 
     def __init__(self, root: Path, split: str, options: Any) -> None:

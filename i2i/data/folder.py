@@ -43,7 +43,7 @@ class Folder(Dataset):
         cache: bool = option(True, help="Keep decoded pictures on disk, so that each is decoded only once.")
 
     def __init__(self, root: Path, split: str = "train", options: Any = None) -> None:
-        """Read what the folder holds. `split` is "train", "test" (held back) or another that the data names.
+        """Read what the folder holds. `split` is "train", "test" (held back), another that the data names, or "all".
 
         Raises ValueError for unusable data, LookupError for an unknown split or domain.
         """
@@ -51,7 +51,8 @@ class Folder(Dataset):
         found = survey(self.root, self.kind)
         if self.options.strict:
             _check_strict(found)
-        splits = found.splits
+        splits = found.splits | ({"all": list(found.items)} if split == "all" else {})
+        self.divided = not found.held_back_by_hash
         if split not in splits:
             raise LookupError(f'{self.root} has no split "{split}"; it has {", ".join(splits)}')
         self.layout = found.found.layout
