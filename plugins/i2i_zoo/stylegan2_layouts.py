@@ -5,6 +5,7 @@ Both hold the same numbers, in shapes that differ by axes of 1. Filters are cons
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -19,18 +20,15 @@ FILTER = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64)
 def nvlabs(net: Generator | Discriminator) -> tuple[Names, dict[str, float]]:
     """NVlabs' names of a network's tensors; and of filters, with what each sums to."""
     pairs = _nvlabs_generator(net) if isinstance(net, Generator) else _nvlabs_discriminator(net)
-    names, filters = _named(net, pairs), {}
+    names = _named(net, pairs)
     if isinstance(net, Generator):
-        for theirs, ours in list(pairs):
-            if ours.endswith("conv.weight") and "torgb" not in theirs:
-                filters[theirs.replace(".weight", ".resample_filter")] = 1.0
-        filters |= {f"synthesis.b{4 << k}.resample_filter": 1.0 for k in range(len(net.to_rgb))}
+        filtered = [key for key in names if re.fullmatch(r"synthesis\.b\d+\.conv\d\.weight", key)]
+        blocks = [f"synthesis.b{4 << k}" for k in range(len(net.to_rgb))]
     else:
-        for theirs, ours in pairs:
-            if ours.endswith(".weight") and theirs.split(".")[-2] in ("fromrgb", "conv", "conv0", "conv1", "skip"):
-                filters[theirs.replace(".weight", ".resample_filter")] = 1.0
-        filters |= {f"b{8 << k}.resample_filter": 1.0 for k in range(len(net.blocks))}
-    return names, filters
+        filtered = [key for key in names if re.fullmatch(r"b\d+\.(fromrgb|conv\d?|skip)\.weight", key)]
+        blocks = [f"b{8 << k}" for k in range(len(net.blocks))]
+    layers = [*blocks, *(key.removesuffix(".weight") for key in filtered)]
+    return names, {f"{layer}.resample_filter": 1.0 for layer in layers}
 
 
 def rosinality(net: Generator | Discriminator) -> tuple[Names, dict[str, float]]:

@@ -32,7 +32,7 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(
             EqualisedLinear(size if number else start, size, gain=gain, rate=rate) for number in range(layers)
         )
-        self.register_buffer("w_avg", torch.zeros(size))
+        self.register_buffer("w_avg", torch.zeros(size) if latent else None)
         self.w_avg: Tensor
 
     def forward(self, z: Tensor | None, labels: Tensor | None = None) -> Tensor:
