@@ -41,7 +41,7 @@ class Zoo(i2i.Model):
         attributes = spec.extra.get("labels") == "attributes"
         classes = 0 if attributes or "image" not in spec.channels else spec.num_labels
         conditioning = getattr(options, "conditioning", "none")
-        self.shape = Shape(spec.channels["image"], spec.image_size, self.latent.size, classes, conditioning)
+        self.shape = Shape(next(iter(spec.channels.values())), spec.image_size, self.latent.size, classes, conditioning)
         self.clock = Clock()
         self.decay = (
             None if options.average == spelling.NONE else spelling.make("average", options.average, "--average")
