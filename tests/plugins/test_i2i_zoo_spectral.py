@@ -125,6 +125,17 @@ def test_it_can_be_differentiated_twice():
         assert torch.autograd.gradgradcheck(net, images)
 
 
+def test_several_passes_before_one_backward_have_the_gradients_of_each():
+    """A penalty judges again within an update: the first pass keeps its own u."""
+    spectral, given = layer("conv")
+    again = copy.deepcopy(spectral)
+    (spectral(given).square().sum() + 2 * spectral(given + 1).square().sum()).backward()
+    again(given).square().sum().backward()
+    (2 * again(given + 1).square().sum()).backward()
+    assert torch.allclose(spectral.weight.grad, again.weight.grad, rtol=1e-5)
+    assert torch.equal(spectral.u, again.u)
+
+
 def test_an_average_has_a_sigma_near_a_fresh_ones():
     """Its u is the mean of several, and not of its own weights; the step before use mends that."""
     torch.manual_seed(0)
