@@ -64,8 +64,8 @@ def _alone() -> bool:
 def gather(x: Tensor) -> Tensor:
     """Concatenate (N, ...) of every rank along the first axis, in rank order, with gradients of any order.
 
-    N must be the same on every rank. On one rank it is `x` itself. The gradient that a penalty takes of a loss sums what
-    all ranks' losses ask: take it of each rank's own outputs, or divide it by their number.
+    N must be the same on every rank. On one rank it is `x` itself. The gradient that a penalty takes of a loss sums
+    what all ranks' losses ask: take it of each rank's own outputs, or divide it by their number.
     """
     return x if _alone() else _Gather.apply(x)
 
