@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from i2i_zoo.architectures.stylegan import Generator
+from i2i_zoo.architectures.stylegan import Generator, StyleGAN
 from i2i_zoo.layers.equalised import LEAKY
 from i2i_zoo.layers.styles import Mapping
+from i2i_zoo.parts import Shape
 from zoo_golden import check, filled, params, wave
 
 
@@ -51,3 +53,53 @@ def test_the_generator_is_rosinalitys(golden):
     check(net(z, chance=Waves()), data["outputs"]["image_step2"])
     net.levels.grow(1, 0.3)
     check(net(z, chance=Waves()), data["outputs"]["image_step2_alpha03"])
+    first = Generator(net.mapping, (16, 16, 16), 3, 16, 0.0, theirs=True, first=4).double().eval()
+    first.load_state_dict(net.state_dict() | {"levels.state": first.levels.state})
+    first.levels.grow(0, 1)
+    check(first(z, chance=Waves()), data["outputs"]["image_step0"])
+
+
+def test_sizes_are_the_references():
+    architecture, shape = StyleGAN(layout="rosinality"), Shape(3, (1024, 1024), 512)
+    with torch.device("meta"):
+        assert params(architecture.generator(shape)) == 26_219_115
+        assert params(architecture.discriminator(shape)) == 25_444_737
+        assert architecture.generator(shape).num_styles == 18
+
+
+def small(**numbers):
+    architecture, shape = StyleGAN(width=4, mapping=2, group=2, **numbers), Shape(3, (16, 16), 6, 3, "embed+ac")
+    torch.manual_seed(0)
+    return architecture.generator(shape), architecture.discriminator(shape)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("layout", ["paper", "rosinality"])
+def test_networks_begin_with_plain_styles_and_without_noise(layout):
+    draw, judge = small(layout=layout)
+    for block in draw.blocks:
+        for layer in block:
+            assert not layer.noise.strength.any()
+            assert torch.equal(layer.style.linear.bias, torch.tensor([1.0] * 4 + [0.0] * 4))
+    assert torch.equal(draw.const, torch.ones_like(draw.const))
+    pictures = draw(torch.randn(4, 6), torch.tensor([0, 1, 2, 0]))
+    judged = judge(pictures)
+    assert (pictures.shape, judged.logit.shape, judged.classes.shape) == ((4, 3, 16, 16), (4,), (4, 3))
+
+
+@torch.no_grad()
+def test_smaller_sizes_take_the_first_styles():
+    draw, _ = small()
+    styles = torch.randn(1, draw.num_styles, 4)
+    other = styles.clone()
+    other[:, 4:] = 0
+    draw.levels.grow(0, 1)
+    assert torch.equal(draw.synthesis(styles), draw.synthesis(other)), "8 pixels are drawn by four layers"
+    draw.levels.grow(1, 1)
+    assert not torch.equal(draw.synthesis(styles), draw.synthesis(other))
+
+
+def test_large_sizes_learn_faster():
+    phases = StyleGAN().phases(Shape(3, (1024, 1024), 512), lambda fraction: 1.0)
+    rates = {phase.image_size: phase.lr(0.5) for phase in phases}
+    assert rates == {8: 1, 16: 1, 32: 1, 64: 1, 128: 1.5, 256: 2, 512: 3, 1024: 3}

@@ -87,11 +87,18 @@ class Style(nn.Module):
 class Generator(nn.Module):
     """Draw latents (N, Z), and labels (N,) where there are classes, as pictures of its level's size, without a tanh.
 
-    Of two layers a size, each has a style of its own. It begins at 8 pixels.
+    Of two layers a size, each has a style of its own. It begins at `first` pixels.
     """
 
     def __init__(
-        self, mapping: Mapping, channels: Sequence[int], pictures: int, size: int, mixing: float, theirs: bool
+        self,
+        mapping: Mapping,
+        channels: Sequence[int],
+        pictures: int,
+        size: int,
+        mixing: float,
+        theirs: bool,
+        first: int = 8,
     ) -> None:
         super().__init__()
         self.mapping, self.mixing, self.shared = mapping, mixing, theirs
@@ -104,7 +111,7 @@ class Generator(nn.Module):
             self.blocks.append(nn.ModuleList(Styled(conv, now, side, size, theirs) for conv in (up, same)))
         gain = LEAKY if theirs else 1.0
         self.to_rgb = nn.ModuleList(EqualisedConv2d(width, pictures, 1, gain=gain) for width in channels)
-        self.levels = Growth([8 << k for k in range(len(channels) - 1)])
+        self.levels = Growth([side for level in range(len(channels)) if (side := 4 << level) >= first])
 
     @property
     def num_styles(self) -> int:
@@ -118,7 +125,7 @@ class Generator(nn.Module):
 
     def grown(self, level: int) -> Iterator[nn.Parameter]:
         """The parameters that draw at a level and, while it fades in, at the one below."""
-        top = level + 1  # the first level draws 8 pixels, of two blocks
+        top = self.levels.sides[level].bit_length() - 3  # how often 4 pixels are doubled
         yield self.const
         for part in [self.mapping, *self.blocks[: top + 1], *self.to_rgb[top - (level > 0) : top + 1]]:
             yield from part.parameters()
