@@ -139,14 +139,15 @@ def test_metrics_are_chosen_by_name(here: Path, pairs: Path) -> None:
     code, text = evaluate("run", "--metric", "domain_progress")
     assert (code, text) == (
         2,
-        "domain_progress cannot be told of these pictures and this model; leave out --metric domain_progress",
+        f"domain_progress tells nothing of 4 held-back pictures of {pairs}; choose others with --metric, measure more "
+        "with --samples, or look at features with --probe",
     )
 
 
 def test_a_model_without_a_figure_says_what_there_is(here: Path, pairs: Path) -> None:
     trained("toy-flat", str(pairs / "source"))
     code, text = evaluate("run")
-    assert (code, text[:48]) == (2, "No figure suits toy-flat on images data; choose ")
+    assert (code, text[:55]) == (2, "No figure suits toy-flat on images data; choose others ")
     assert "--probe needs pictures with classes" in evaluate("run", "--probe")[1]
 
 

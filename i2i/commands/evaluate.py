@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from i2i.library import Found
 
 RECORD = "evaluation.json"
+_OTHERWISE = "choose others with --metric, measure more with --samples, or look at features with --probe"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +25,10 @@ def register(app: typer.Typer) -> None:
         model: Annotated[str, typer.Argument(metavar="RUN", help="A run, a bundle, or the name of one.")],
         data: Annotated[
             list[str] | None,
-            typer.Argument(help="Other data: a folder or a name of i2i data list. By default that of training."),
+            typer.Argument(
+                metavar="[DATA]...",
+                help="Other data: a folder or a name of i2i data list. By default that of training.",
+            ),
         ] = None,
         metric: Annotated[
             list[str] | None, typer.Option(help="What to measure, once for each; by default the model's own figure.")
@@ -66,16 +70,12 @@ def measure(
     names = choose_metrics(model, opened.run.kind, metrics)
     probed = opened.probe() if probe else {}
     figures, count = opened.figures(names, samples)
-    if lost := [name for name in metrics if name not in figures]:
-        raise ValueError(f"{lost[0]} cannot be told of these pictures and this model; leave out --metric {lost[0]}")
+    lost = [name for name in names if name not in figures]
     figures |= opened.diagnosis(samples) | probed
+    if lost and (metrics or not figures):
+        raise ValueError(f"{lost[0]} tells nothing of {count} {opened.pictures} of {opened.run.data}; {_OTHERWISE}")
     if not figures:
-        from i2i.plugins import registry
-
-        known = ", ".join(registry().metrics())
-        raise ValueError(
-            f"no figure suits {found.manifest.model} on {opened.run.kind} data; choose --metric of {known}"
-        )
+        raise ValueError(f"no figure suits {found.manifest.model} on {opened.run.kind} data; {_OTHERWISE}")
     return {
         "model": str(found.path),
         "step": found.manifest.step,
