@@ -1,0 +1,16 @@
+"""Methods with steps of their own."""
+
+from __future__ import annotations
+
+from i2i_zoo.methods.vae import Autoencoder
+from i2i_zoo.presets import preset
+
+VAE = preset(
+    "vae",
+    run={"batch_size": 128, "image_size": 28, "epochs": 50},
+    small={"width": 256, "lr": 2e-3},
+    base=Autoencoder,
+    latent="normal:20",
+    lr=1e-3,
+    betas=(0.9, 0.999),
+)
