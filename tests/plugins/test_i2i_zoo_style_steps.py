@@ -1,0 +1,110 @@
+"""Steps of the style-based presets: what is lazy, on which numbers, and what two processes compute."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from i2i_zoo.layers.batch import MinibatchDiscrimination
+from i2i_zoo.presets.style import PROGAN, STYLEGAN2
+from two_ranks import on_two_ranks
+
+import i2i
+from i2i.device import Engine
+from i2i.loop import run_step
+from i2i.options import build
+from i2i.testing import synthetic_batch, synthetic_spec
+
+SMALL = {"architecture": "stylegan2:width=4,mapping=2,group=2", "latent": "normal:4"}
+GROWN = {"architecture": "progan:width=4,group=2", "latent": "sphere:4"}
+
+
+def model_of(cls, side=8, **options):
+    torch.manual_seed(0)
+    return cls(build(cls.Options, options), synthetic_spec("images", side))
+
+
+def test_lazy_elements_have_updates_of_their_own():
+    model = model_of(STYLEGAN2, **SMALL)
+    (phase,) = model.phases()
+    asked = []
+    for step in range(17):
+        batch = synthetic_batch(model.spec, 4, step)
+        progress = i2i.Progress(phase, step, 20, run_step=step)
+        updates = [(name, tuple(terms)) for name, terms in model.train_step(batch, progress)]
+        asked.append(updates)
+    plain = [("discriminator", ("gan",)), ("generator", ("gan",))]
+    for step, updates in enumerate(asked):
+        wanted = plain.copy()
+        if step % 4 == 0:
+            wanted.append(("generator", ("path_length",)))
+        if step % 16 == 0:
+            wanted.insert(1, ("discriminator", ("penalty",)))
+        assert updates == wanted, step
+
+
+def test_a_lazy_penalty_is_of_summed_logits_and_counts_as_often_as_it_is_rare():
+    """gamma / 2 * 16 * mean |d sum of logits / dx|^2, by hand; pictures of a batch are compared, so sums matter."""
+    model = model_of(STYLEGAN2, **SMALL, gradient_penalty="r1:gamma=10,every=16").double()
+    (phase,) = model.phases()
+    batch = {"image": synthetic_batch(model.spec, 4, 0)["image"].double()}
+    updates = model.train_step(batch, i2i.Progress(phase, 0, 20))
+    next(updates)
+    _, terms = next(updates)
+    images = batch["image"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model.discriminator(images).logit.sum(), images)
+    by_hand = 16 * 10 / 2 * slope.square().flatten(1).sum(dim=1).mean()
+    assert terms["penalty"].item() == pytest.approx(by_hand.item(), rel=1e-9)
+
+
+def test_rates_and_memories_make_up_for_lazy_updates():
+    model = model_of(STYLEGAN2, **SMALL)
+    optimizers = model.optimizers(model.phases()[0])
+    for name, every in (("discriminator", 16), ("generator", 4)):
+        share, (group,) = every / (every + 1), optimizers[name].param_groups
+        assert group["lr"] == pytest.approx(2e-3 * share)
+        assert group["betas"] == pytest.approx((0.0, 0.99**share))
+
+
+def fresh(name):
+    cls, options = {"stylegan2": (STYLEGAN2, SMALL), "progan": (PROGAN, GROWN)}[name]
+    return model_of(cls, **options, average="constant:0.9").double()
+
+
+def train(rank, name, ranks=2):
+    """Train on a rank's share of each batch; return the weights."""
+    model = fresh(name)
+    phase = model.phases()[-2 if name == "progan" else 0]  # in a fade
+    optimizers = model.optimizers(phase)
+    for step in range(3):
+        batch, mine = synthetic_batch(model.spec, 8, step), slice(rank * 8 // ranks, (rank + 1) * 8 // ranks)
+        progress = i2i.Progress(phase, step, 4, run_step=step, rank=rank, ranks=ranks)
+        run_step(model, optimizers, {"image": batch["image"][mine].double()}, progress, Engine(precision="fp64"))
+    return model.state_dict()
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "progan"])
+def test_two_processes_compute_what_one_does(tmp_path, name):
+    """Minibatch deviation, mixing, noise, the mean style, path lengths and their mean, penalties, the average."""
+    alone = train(0, name, 1)
+    one, two = on_two_ranks(train, tmp_path, name)
+    start = fresh(name).state_dict()
+    for net in ("generator", "discriminator", "average"):
+        assert any(not torch.equal(alone[key], start[key]) for key in start if key.startswith(net)), net
+    for key, value in alone.items():
+        assert torch.equal(one[key], two[key]), key
+        assert torch.allclose(one[key], value, rtol=1e-7, atol=1e-9), key
+
+
+def discriminate(rank, ranks=2):
+    """Minibatch discrimination of a rank's share of eight pictures, and a gradient of it by what made them."""
+    torch.manual_seed(0)
+    layer, everyone = MinibatchDiscrimination(3, 4).double(), torch.randn(8, 3, dtype=torch.float64)
+    out = layer(everyone[rank * 8 // ranks : (rank + 1) * 8 // ranks])
+    return out.detach(), torch.autograd.grad(out.square().sum(), layer.weight)[0]
+
+
+def test_two_processes_discriminate_one_batch(tmp_path):
+    (one, first), (two, second) = on_two_ranks(discriminate, tmp_path)
+    out, gradient = discriminate(0, 1)
+    assert torch.allclose(torch.cat([one, two]), out, rtol=1e-9)
+    assert torch.allclose(first + second, gradient, rtol=1e-9)
