@@ -52,6 +52,8 @@ def test_it_is_read_as_ten_classes(tmp_path: Path) -> None:
     spec = train.spec()
     assert (spec.domains, spec.num_labels, spec.channels) == (tuple("0123456789"), 10, {"image": 1})
     assert spec.value_range == (0, 255)
+    known = catalogue.cards()["digits"]
+    assert known.domains == catalogue.cards()["mnist"].domains == spec.domains
     assert train.licence == "CC BY 4.0"
 
 
