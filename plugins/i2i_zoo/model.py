@@ -14,6 +14,7 @@ import i2i
 from i2i import networks
 from i2i_zoo import recipe, requests, rules, spelling
 from i2i_zoo.clock import Clock
+from i2i_zoo.curves import Curve
 from i2i_zoo.latents import Seeded
 from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.parts import Architecture, Augmentation, Element, Shape, merged, times
@@ -37,7 +38,7 @@ class Zoo(i2i.Model):
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
         self.latent = spelling.make("latent", options.latent, "--latent")
-        spelling.make("curve", options.lr_curve, "--lr-curve")  # which phases() makes when it is asked
+        self.curve()  # which phases() asks for: here it is refused before anything is written
         attributes = spec.extra.get("labels") == "attributes"
         classes = 0 if attributes or "image" not in spec.channels else spec.num_labels
         conditioning = getattr(options, "conditioning", "none")
@@ -47,6 +48,14 @@ class Zoo(i2i.Model):
             None if options.average == spelling.NONE else spelling.make("average", options.average, "--average")
         )
         self.average: networks.Average | None = None
+
+    def curve(self) -> Curve:
+        """How learning rates go over a phase."""
+        made: Curve = spelling.make("curve", self.options.lr_curve, "--lr-curve")
+        return made
+
+    def phases(self) -> list[i2i.Phase]:
+        return [i2i.Phase("train", lr=self.curve())]
 
     def make_average(self) -> None:
         """Begin the average of the generator's weights, if there is one: once it is built."""
@@ -151,7 +160,7 @@ class TwoPlayer(Zoo):
         self.make_average()
 
     def phases(self) -> list[i2i.Phase]:
-        return self.architecture.phases(self.shape, spelling.make("curve", self.options.lr_curve, "--lr-curve"))
+        return self.architecture.phases(self.shape, self.curve())
 
     def optimizers(self, phase: i2i.Phase) -> dict[str, Optimizer]:
         o = self.options
@@ -171,6 +180,8 @@ class TwoPlayer(Zoo):
         yield from self.teach_discriminator(now, fake)
         if turn:
             yield from self.teach_generator(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
+        if watched := merged(element.watched() for element in self.asked_for.values()):
+            yield None, watched
 
     def teach_discriminator(self, now: Moment, fake: Drawn) -> i2i.Updates:
         """Update the discriminator, then do what follows."""

@@ -66,17 +66,21 @@ def make(axis: str, text: str, flag: str) -> Any:
 
 
 def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
-    hints = typing.get_type_hints(target.__init__ if isinstance(target, type) else target)
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    taken = [p.name for p in inspect.signature(target).parameters.values() if p.kind in named]
+    parameters = inspect.signature(target, eval_str=True).parameters.values()
+    taken = {each.name: each for each in parameters if each.kind in named}
     values: dict[str, Any] = {}
     for number, item in enumerate(filter(None, text.split(","))):
         key, equals, value = (word.strip() for word in item.partition("="))
         if not equals:
-            key, value = taken[number] if number < len(taken) else "", key
+            key, value = list(taken)[number] if number < len(taken) else "", key
         if key not in taken or key in values:
             raise LookupError(f'{where}: there is no place for "{item}"; it takes {", ".join(taken) or "no numbers"}')
-        values[key] = _value(value, hints.get(key, str), f"{where}: {key}")
+        plain = taken[key].annotation is inspect.Parameter.empty
+        kind = type(taken[key].default) if plain else taken[key].annotation
+        values[key] = _value(value, kind, f"{where}: {key}")
+    if missing := [key for key in taken if key not in values and taken[key].default is inspect.Parameter.empty]:
+        raise ValueError(f"{where} lacks {missing[0]}; write it as {where.split()[-1]}:{missing[0]}=1")
     return values
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from types import SimpleNamespace
 
+import i2i_zoo
 import pytest
 import torch
 from i2i_zoo import rules, spelling
@@ -100,6 +102,7 @@ def test_what_networks_offer():
         "features",
         "labels",
         "logit",
+        "asked",
         "classes",
     }
 
@@ -143,6 +146,19 @@ def test_parts_are_spelt_with_their_numbers():
         "--gradient-penalty r1:every=2",
     ]
     assert spelling.make_all("penalty", "none", "") == {}
+
+
+def test_numbers_are_what_a_part_says_they_are(monkeypatch):
+    def plain(weight, bold=False, times=2, name="a"):
+        return weight, bold, times, name
+
+    part = i2i_zoo.Part("objective", "plain", "of_tests:plain", "Plain.")
+    monkeypatch.setattr(spelling, "parts", lambda: {("objective", "plain"): part})
+    monkeypatch.setattr(spelling, "import_module", lambda name: SimpleNamespace(plain=plain))
+    assert spelling.make("objective", "plain:x,true,3,name=7", "") == ("x", True, 3, "7")
+    for text, reason in (("plain:1,maybe", "true or false"), ("plain", "lacks weight; write it as plain:weight=1$")):
+        with pytest.raises(ValueError, match=reason):
+            spelling.make("objective", text, "--objective")
 
 
 @pytest.mark.parametrize(
