@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -116,32 +116,38 @@ class Generator(nn.Module):
 
 
 class Activated(EqualisedConv2d):
-    """A convolution and a leaky ReLU times sqrt 2; `down` blurs first and halves the sides."""
+    """A convolution and a leaky ReLU times `after`; `down` blurs first and halves the sides.
 
-    def __init__(self, source: int, target: int, kernel: int, down: bool = False, **numbers: Any) -> None:
-        super().__init__(source, target, kernel, **numbers)
-        self.down = down
+    A leaky ReLU keeps positive factors, so that weights and biases are multiplied instead of pictures.
+    """
+
+    def __init__(self, source: int, target: int, kernel: int, down: bool = False, after: float = LEAKY) -> None:
+        super().__init__(source, target, kernel)
+        self.down, self.after = down, after
 
     def forward(self, x: Tensor) -> Tensor:
+        assert self.bias is not None
+        weight, bias = self.weight * (self.scale * self.after), self.bias * self.after
         if self.down:
-            x = F.conv2d(blur(x, SMOOTHER, padding=2), self.weight * self.scale, self.bias, stride=2)
-        else:
-            x = super().forward(x)
-        return leaky(x, LEAKY)
+            return leaky(F.conv2d(blur(x, SMOOTHER, padding=2), weight, bias, stride=2))
+        return leaky(F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2))
 
 
 class Block(nn.Module):
-    """Two convolutions that halve the sides, (N, source, H, W) to (N, target, H / 2, W / 2), and a shortcut."""
+    """Two convolutions that halve the sides, (N, source, H, W) to (N, target, H / 2, W / 2), and a shortcut.
+
+    Both ways are divided by sqrt 2 before they are added, which cancels the gain of the second convolution.
+    """
 
     def __init__(self, source: int, target: int, residual: bool) -> None:
         super().__init__()
         self.first = Activated(source, source, 3)
-        self.second = Activated(source, target, 3, down=True)
-        self.skip = EqualisedConv2d(source, target, 1, bias=None) if residual else None
+        self.second = Activated(source, target, 3, down=True, after=1.0 if residual else LEAKY)
+        self.skip = EqualisedConv2d(source, target, 1, gain=1 / LEAKY, bias=None) if residual else None
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.second(self.first(x))
-        return out if self.skip is None else (out + self.skip(halve(x))) / LEAKY
+        out: Tensor = self.second(self.first(x))
+        return out if self.skip is None else out + self.skip(halve(x))
 
 
 class Discriminator(nn.Module):

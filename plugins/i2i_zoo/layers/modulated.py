@@ -36,11 +36,11 @@ class Modulated(Equalised):
         self.eps = 1e-8 * (self.scale**2 if later else 1)
         self.affine = EqualisedLinear(size, source, bias=(1.0,))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, gain: float = 1.0) -> Tensor:
         with exact(x):
             weight, style = self.weight * self.scale, self.affine(wide(w))
             if self.demodulate:
-                inverse = demodulation(weight, style, self.eps)[:, :, None, None]
+                inverse = gain * demodulation(weight, style, self.eps)[:, :, None, None]
         x = x * style.to(x.dtype)[:, :, None, None]
         if self.up:
             x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), SMOOTHER, padding=1, gain=4.0)
@@ -55,17 +55,17 @@ def demodulation(weight: Tensor, style: Tensor, eps: float = 1e-8) -> Tensor:
 
 
 class Layer(nn.Module):
-    """A modulated convolution, noise, bias, and a leaky ReLU times sqrt 2."""
+    """A modulated convolution, noise, bias, and a leaky ReLU times sqrt 2, which is done to its three parts before."""
 
     def __init__(self, source: int, target: int, side: int, size: int, up: bool, later: bool) -> None:
         super().__init__()
         self.conv = Modulated(source, target, 3, size, up, later=later)
-        self.noise = Noise(side)
+        self.noise = Noise(side, gain=LEAKY)
         self.bias = nn.Parameter(torch.zeros(target))
 
     def forward(self, x: Tensor, w: Tensor, chance: Chance | None) -> Tensor:
-        x = self.noise(self.conv(x, w), self.noise.drawn(len(x), chance))
-        return leaky(x + self.bias.to(x.dtype)[:, None, None], LEAKY)
+        x = self.noise(self.conv(x, w, LEAKY), self.noise.drawn(len(x), chance))
+        return leaky(x + (self.bias * LEAKY).to(x.dtype)[:, None, None])
 
 
 class ToRGB(nn.Module):
