@@ -159,6 +159,10 @@ class Element(nn.Module):
     def stepped(self, now: Moment, player: str) -> None:
         """Do what follows an update of "discriminator" or "generator": clip weights, move an average."""
 
+    def watched(self) -> i2i.Terms:
+        """What is logged of its state after each step, and not made small."""
+        return {}
+
 
 class Augmentation(Element):
     """What is done to all pictures before the discriminator sees them, real and generated, in both updates."""
