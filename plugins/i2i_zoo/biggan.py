@@ -13,7 +13,9 @@ from torch import Tensor, nn
 import i2i
 from i2i_zoo import biggan_weights, requests
 from i2i_zoo.latents import Seeded
+from i2i_zoo.layers.spectral import Spectral
 from i2i_zoo.model import TwoPlayer
+from i2i_zoo.moment import Drawn, Moment
 
 PICTURES = 16  # of a pass
 
@@ -38,6 +40,13 @@ class BigGAN(TwoPlayer):
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
         self._standing: tuple[object, nn.Module | None] = None, None  # what for, and the copy: no part of the state
+
+    def teach_generator(self, now: Moment, fake: Drawn) -> i2i.Updates:
+        """As all recipes do; then log each network's largest singular value, which grows before a collapse."""
+        yield from super().teach_generator(now, fake)
+        nets = {"generator": self.generator, "discriminator": self.discriminator}
+        found = {name: [m.sigma for m in net.modules() if isinstance(m, Spectral)] for name, net in nets.items()}
+        yield None, {f"sigma_{name}": torch.stack(sigmas).max() for name, sigmas in found.items() if sigmas}
 
     def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
         device = next(self.generator.parameters()).device

@@ -8,11 +8,12 @@ import pickle
 import pytest
 import torch
 import waves
-from i2i_zoo import biggan_weights
+from i2i_zoo import biggan_weights, spelling
 from i2i_zoo.architectures.biggan import BigGAN as Networks
 from i2i_zoo.biggan import PICTURES, Request
 from i2i_zoo.latents import Seeded
 from i2i_zoo.parts import Shape
+from i2i_zoo.presets import large
 from i2i_zoo.presets.large import BIGGAN
 from i2i_zoo.presets.spectral import SNGAN
 
@@ -45,6 +46,27 @@ def model_of(found):
     assert not unexpected
     assert not [key for key in missing if not key.startswith("clock")]
     return model
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("biggan", (9_416_196, 2_415_170)),
+        ("biggan-128", (70_433_988, 87_982_370)),
+        ("biggan-256", (82_097_604, 99_191_330)),
+        ("biggan-deep-128", (50_244_484, 34_590_210)),
+    ],
+)
+def test_presets_have_the_papers_networks(name, weights):
+    cls = getattr(large, name.replace("-", "").upper())
+    options, side = build(cls.Options, {}), cls.run_defaults["image_size"]
+    architecture = spelling.make("architecture", options.architecture, "--architecture")
+    size = spelling.make("latent", options.latent, "--latent").size
+    shape = Shape(3, (side, side), size, 10 if side == 32 else 1000, options.conditioning)
+    architecture.check(shape)
+    with torch.device("meta"):
+        nets = architecture.generator(shape), architecture.discriminator(shape)
+    assert tuple(sum(p.numel() for p in net.parameters()) for net in nets) == weights
 
 
 def made(architecture, side=32, latent=20, classes=3, conditioning="shared+projection"):

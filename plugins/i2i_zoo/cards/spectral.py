@@ -6,8 +6,17 @@ import i2i
 from i2i_zoo import Part
 
 SNGAN_PAPER = "https://arxiv.org/abs/1802.05957"
+SN_PENALTY_PAPER = "https://arxiv.org/abs/1705.10941"
 
 MODELS = [
+    i2i.ModelCard(
+        "sn-regularisation",
+        "i2i_zoo.presets.spectral:SNREGULARISATION",
+        data=("labelled", "images"),
+        summary="Draw pictures with convolutions; the discriminator's singular values are held small.",
+        paper=SN_PENALTY_PAPER,
+        year=2017,
+    ),
     i2i.ModelCard(
         "sngan",
         "i2i_zoo.presets.spectral:SNGAN",
@@ -27,6 +36,14 @@ MODELS = [
 ]
 
 PARTS = [
+    Part(
+        "regulariser",
+        "sn-penalty",
+        "i2i_zoo.singular:SpectralPenalty",
+        "Largest singular values of the discriminator small.",
+        SN_PENALTY_PAPER,
+        2017,
+    ),
     Part(
         "architecture",
         "resnet",

@@ -12,6 +12,12 @@ from torch import Tensor, nn
 TINY = 1e-12  # what a length is at least, to divide by it
 
 
+def matrix_of(layer: nn.Module) -> Tensor:
+    """A layer's weights as a matrix, a row for each number that the layer gives; of a table as it is stored."""
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    return (weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else weight).flatten(1)
+
+
 class Spectral(nn.Module):
     """Use W / sigma(W) in place of the weights, so that the layer is 1-Lipschitz (Miyato et al., 2018).
 
@@ -28,20 +34,16 @@ class Spectral(nn.Module):
     weight: Tensor
 
     def start(self) -> None:
-        """Draw u anew, of the weights' rows."""
+        """Draw u anew, of as many numbers as the weights have rows."""
         with torch.no_grad():
-            rows = len(self.matrix())
+            rows = len(matrix_of(self))
         self.register_buffer("u", F.normalize(torch.randn(rows, device=self.weight.device), dim=0))
         self.register_buffer("sigma", torch.ones((), device=self.weight.device))
-
-    def matrix(self) -> Tensor:
-        """The weights as a matrix (rows, columns), a row for each number that the layer gives."""
-        return self.weight.flatten(1)
 
     def normalised(self) -> Tensor:
         """The weights divided by sigma; in training this is a step of power iteration."""
         with torch.autocast(self.weight.device.type, enabled=False):
-            matrix = self.matrix()
+            matrix = matrix_of(self)
             with torch.no_grad():
                 v = F.normalize(self.u @ matrix, dim=0, eps=TINY)
             product = matrix @ v
@@ -83,9 +85,6 @@ class ConvTranspose2d(Spectral, nn.ConvTranspose2d):
         super().__init__(inputs, outputs, size, stride, padding, bias=bias)
         self.edge = padding
         self.start()
-
-    def matrix(self) -> Tensor:
-        return self.weight.transpose(0, 1).flatten(1)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         return F.conv_transpose2d(x, self.normalised(), self.bias, self.stride, self.edge)

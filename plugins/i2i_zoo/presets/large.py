@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from i2i_zoo.biggan import BigGAN
 from i2i_zoo.presets import preset
 
 BIGGAN = preset(
     "biggan",
     run={"batch_size": 64, "image_size": 32, "epochs": 640},
-    small={"architecture": "biggan:width=16,ratio=0.5", "lr": 4e-4, "n_critic": 2, "average": "constant:decay=0.999"},
+    small={"architecture": "biggan:width=8", "lr": 4e-4, "n_critic": 2, "average": "constant:decay=0.999"},
     base=BigGAN,
     architecture="biggan:width=96,ratio=0.5,attention=16",
     conditioning="shared+projection",
     objective="hinge",
+    regularisers="ortho:weight=1e-4",
     latent="normal:80",
     lr=2e-4,
     n_critic=5,
     average="constant:decay=0.9999,start=1000",
+)
+
+SMALL = {
+    "architecture": "biggan:width=8",
+    "image_size": 32,
+    "batch_size": 64,
+    "lr": 2e-4,
+    "average": "constant:decay=0.999",
+}
+
+PAPER: dict[str, Any] = {
+    "base": BigGAN,
+    "conditioning": "shared+projection",
+    "objective": "hinge",
+    "regularisers": "ortho:weight=1e-4",
+    "lr": 5e-5,
+    "discriminator_lr": 2e-4,
+    "betas": (0.0, 0.999),
+    "epsilon": 1e-6,
+    "n_critic": 2,
+    "average": "constant:decay=0.9999,start=20000",
+}
+
+BIGGAN128 = preset(
+    "biggan-128",
+    run={"batch_size": 2048, "image_size": 128, "epochs": 200},
+    small=SMALL,
+    architecture="biggan:width=96,attention=64",
+    latent="normal:120",
+    **PAPER,
+)
+
+BIGGAN256 = preset(
+    "biggan-256",
+    run={"batch_size": 2048, "image_size": 256, "epochs": 200},
+    small=SMALL,
+    architecture="biggan:width=96,attention=128",
+    latent="normal:140",
+    **PAPER,
+)
+
+BIGGANDEEP128 = preset(
+    "biggan-deep-128",
+    run={"batch_size": 2048, "image_size": 128, "epochs": 200},
+    small=SMALL | {"architecture": "biggan-deep:width=16"},
+    architecture="biggan-deep:width=128,attention=64",
+    latent="normal:128",
+    **PAPER,
 )

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from i2i_zoo.presets import preset
 
+SNREGULARISATION = preset(
+    "sn-regularisation",
+    run={"batch_size": 64, "image_size": 32, "epochs": 128},
+    small={"architecture": "dcgan:width=16,norm=none"},
+    architecture="dcgan:width=64,norm=none",
+    objective="hinge",
+    regularisers="sn-penalty:weight=0.01",
+    lr=2e-4,
+    betas=(0.5, 0.999),
+)
+
 SNGAN = preset(
     "sngan",
     run={"batch_size": 64, "image_size": 32, "epochs": 320},
-    small={"architecture": "resnet:width=16", "n_critic": 2},
+    small={"architecture": "resnet:width=8", "n_critic": 2},
     architecture="resnet",
     objective="hinge",
     lr=2e-4,
@@ -20,7 +31,7 @@ SNGAN = preset(
 SAGAN = preset(
     "sagan",
     run={"batch_size": 64, "image_size": 32, "epochs": 128},
-    small={"architecture": "resnet:width=16,spectral=gd,hidden=out,attention=16"},
+    small={"architecture": "resnet:width=8,spectral=gd,hidden=out,attention=16"},
     architecture="resnet:spectral=gd,hidden=out,attention=16",
     conditioning="table+projection",
     objective="hinge",
