@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import i2i
+from i2i_zoo import Part
 from i2i_zoo.cards.early import BOTH
 
 MODELS = [
@@ -14,4 +15,17 @@ MODELS = [
         paper="https://arxiv.org/abs/1312.6114",
         year=2013,
     ),
+    i2i.ModelCard(
+        "bigan",
+        "i2i_zoo.presets.methods:BIGAN",
+        data=BOTH,
+        summary="Draw pictures, and infer the latent of one: generator and encoder fool a discriminator of pairs.",
+        paper="https://arxiv.org/abs/1605.09782",
+        year=2016,
+    ),
+]
+
+PARTS = [
+    Part("architecture", "bigan", "i2i_zoo.architectures.pairs:Perceptrons", "Fully connected, with an encoder."),
+    Part("architecture", "bigan-conv", "i2i_zoo.architectures.pairs:Convolutions", "DCGAN's, with an encoder."),
 ]

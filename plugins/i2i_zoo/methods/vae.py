@@ -81,6 +81,8 @@ class Decoder(nn.Module):
 class Autoencoder(Zoo):
     """Draw with the decoder of a variational autoencoder."""
 
+    generator: Decoder
+
     @dataclass(frozen=True, kw_only=True)
     class Options(recipe.Common):
         width: int = i2i.option(400, help="Units of the hidden layers.", min=1)

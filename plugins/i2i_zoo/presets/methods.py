@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from i2i_zoo.methods.bigan import BiGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.presets import preset
 
@@ -13,4 +14,18 @@ VAE = preset(
     latent="normal:20",
     lr=1e-3,
     betas=(0.9, 0.999),
+)
+
+BIGAN = preset(
+    "bigan",
+    run={"batch_size": 128, "image_size": 28, "epochs": 400},
+    small={"architecture": "bigan:width=256"},
+    base=BiGAN,
+    architecture="bigan",
+    objective="ns",
+    latent="uniform:50",
+    lr=2e-4,
+    lr_curve="linear:start=0.5",
+    weight_decay=2.5e-5,
+    reuse=True,
 )
