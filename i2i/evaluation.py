@@ -61,7 +61,7 @@ class Evaluation:
         """
         run = self.run
         if run.kind != "labelled" or run.spec.extra.get("labels") != "classes" or run.spec.parts:
-            raise ValueError(f"--probe needs pictures with classes, and {run.data} has none; leave it out")
+            raise ValueError(f"--probe needs one set of pictures with classes, and {run.data} is none; leave it out")
         if run.held_back is None:
             raise ValueError(f"--probe needs held-back pictures, and {run.data} has none; put some into test/")
         training, held_back = self._features(self._training()), self._features(run.held_back)

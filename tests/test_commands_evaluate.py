@@ -148,7 +148,7 @@ def test_a_model_without_a_figure_says_what_there_is(here: Path, pairs: Path) ->
     trained("toy-flat", str(pairs / "source"))
     code, text = evaluate("run")
     assert (code, text[:55]) == (2, "No figure suits toy-flat on images data; choose others ")
-    assert "--probe needs pictures with classes" in evaluate("run", "--probe")[1]
+    assert "--probe needs one set of pictures with classes" in evaluate("run", "--probe")[1]
 
 
 @pytest.fixture
