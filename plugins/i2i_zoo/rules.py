@@ -17,6 +17,8 @@ BATCH_NORM = "batch norm in the discriminator"
 WORDS = {  # need: what to do where it is missing
     "labels": "pictures with classes: data of the kind labelled, a folder for each class",
     "classes": "a discriminator that tells classes: --conditioning with +ac",
+    "asked": "a generator that is told the class: --conditioning with concat+ or table+",
+    "told": "a discriminator that is told the class: --conditioning with +concat or +projection",
     "features": "an --architecture whose discriminator shows its features: dcgan",
     "energy": "an --architecture whose discriminator is an autoencoder",
     "logit": "an --architecture whose discriminator gives logits: dcgan",
@@ -37,8 +39,10 @@ def offered(architecture: Architecture, discriminator: nn.Module, shape: Shape) 
     has = set(architecture.gives)
     if shape.classes:
         has.add("labels")
-    if shape.discriminator_conditioning == "ac":
-        has.add("classes")
+    if shape.generator_conditioning != "none":
+        has.add("asked")
+    if shape.discriminator_conditioning != "none":
+        has.add("classes" if shape.discriminator_conditioning == "ac" else "told")
     if has_batch_norm(discriminator):
         has.add(BATCH_NORM)
     if "energy" not in has:
@@ -55,20 +59,20 @@ def check_conditioning(architecture: Architecture, shape: Shape, asked: str) -> 
     """Refuse a conditioning without labels, or that an architecture cannot build. Raises ValueError."""
     if asked == "none":
         return
-    told = (shape.generator_conditioning, shape.discriminator_conditioning)
     if len(asked.split("+")) != 2:
         raise ValueError(f"--conditioning is {asked}; name the generator's and the discriminator's, as concat+concat")
     if not shape.classes:
         raise ValueError(f"--conditioning {asked} needs {WORDS['labels']}; use --conditioning none")
     can = sorted(architecture.conditions)
-    for word in told:
+    instead = f"they can by {', '.join(can)}" if can else "use --conditioning none"
+    for word in (shape.generator_conditioning, shape.discriminator_conditioning):
         if word not in ("none", *can):
-            raise ValueError(
-                f"--conditioning {asked}: these networks cannot be told the class by {word}; "
-                f"they can by {', '.join(can)}"
-                if can
-                else f"--conditioning {asked}: these networks cannot be told the class at all; use --conditioning none"
-            )
+            raise ValueError(f"--conditioning {asked}: these networks cannot be told the class by {word}; {instead}")
+    if shape.generator_conditioning == "none" and shape.discriminator_conditioning not in ("none", "ac"):
+        raise ValueError(
+            f"--conditioning {asked} tells the discriminator the class of generated pictures, and these have none; "
+            "name what the generator is told it by, too, or use --conditioning none"
+        )
 
 
 def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None:

@@ -1,0 +1,207 @@
+"""Losses of classes, features and turns: the reference's numbers, what is unknown, and who is asked what."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from i2i_zoo import spelling
+from i2i_zoo.model import TwoPlayer
+from i2i_zoo.moment import Moment
+from i2i_zoo.objectives.classes import cross_entropy, evidence
+from i2i_zoo.parts import Judged
+
+import i2i
+from i2i.options import build
+from i2i.testing import synthetic_batch, synthetic_spec
+
+TINY = {"architecture": "dcgan:width=2,norm=layer", "latent": "normal:4"}
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def judged(logits=None, **said):
+    count = len(next(iter(said.values()))) if said else len(logits)
+    logits = torch.zeros(count, dtype=torch.float64) if logits is None else logits
+    return Judged(torch.zeros(count, 1, 1, 1), logits, **said)
+
+
+@pytest.fixture
+def composite(golden):
+    return golden.load("zoo_composite")
+
+
+@pytest.fixture
+def logits(golden):
+    data = golden.load("zoo_objectives")
+    return tensor(data["real_logits"]), tensor(data["fake_logits"])
+
+
+def test_the_auxiliary_classifier_equals_the_reference(composite, logits):
+    data, labels = composite["acgan"], torch.tensor(composite["acgan"]["labels"])
+    real, fake = (judged(classes=tensor(data[f"class_logits_{key}"]), labels=labels) for key in ("real", "fake"))
+    gan = spelling.make("objective", "ns", "")
+    ac = spelling.make("regulariser", "ac", "")
+    terms = ac.discriminator(None, real, fake)
+    assert terms["classes"].item() == pytest.approx(data["ce_real"], rel=1e-10)
+    assert terms["drawn_classes"].item() == pytest.approx(data["ce_fake"], rel=1e-10)
+    both = gan.d(*logits) + sum(terms.values())
+    assert both.item() == pytest.approx(data["d_loss_paper"], rel=1e-10)
+    drawn = gan.g(logits[1], None) + sum(ac.generator(None, fake, None).values())
+    assert drawn.item() == pytest.approx(data["g_loss_paper"], rel=1e-10)
+    half = spelling.make("regulariser", "ac:fake=0,generator=0.1", "")
+    real_only = gan.d(*logits) + sum(half.discriminator(None, real, fake).values())
+    assert real_only.item() == pytest.approx(data["d_loss_real_ce_only"], rel=1e-10)
+    assert half.generator(None, fake, None)["classes"].item() == pytest.approx(0.1 * data["ce_fake"], rel=1e-10)
+
+
+def test_unknown_classes_do_not_count():
+    classes = torch.randn(3, 4, requires_grad=True)
+    known = cross_entropy(classes, torch.tensor([2, -1, 0]))
+    assert known.item() == pytest.approx(cross_entropy(classes[[0, 2]], torch.tensor([2, 0])).item())
+    nothing = cross_entropy(classes, torch.tensor([-1, -1, -1]))
+    assert nothing.item() == 0
+    assert not torch.autograd.grad(nothing, classes)[0].any()
+
+
+def test_a_class_more_equals_the_reference(composite):
+    data = composite["ssl_k_plus_1"]
+    labelled = judged(classes=tensor(data["labelled_logits"]), labels=torch.tensor(data["labels"]))
+    unlabelled = judged(classes=tensor(data["unlabelled_logits"]), labels=torch.full((4,), -1))
+    generated = judged(classes=tensor(data["generated_logits"]))
+    kplus1 = spelling.make("objective", "kplus1", "")
+    assert kplus1.discriminator(None, labelled, generated)["classes"].item() == pytest.approx(
+        data["loss_supervised"], rel=1e-10
+    )
+    terms = kplus1.discriminator(None, unlabelled, generated)
+    assert terms["gan"].item() == pytest.approx(data["loss_unsupervised_half"], rel=1e-10)
+    assert terms["classes"] == 0
+    assert evidence(unlabelled).sigmoid().tolist() == pytest.approx(data["D_of_unlabelled"], rel=1e-10)
+    # The generator's is CE with an extra logit of 0: -log of all but the last class.
+    extra = torch.cat([generated.classes, torch.zeros(4, 1)], dim=1).softmax(dim=1)
+    by_hand = -(1 - extra[:, -1]).log().mean()
+    assert kplus1.generator(None, generated, None)["gan"].item() == pytest.approx(by_hand.item(), rel=1e-10)
+    assert spelling.make("objective", "kplus1:generator=none", "").generator(None, generated, None) == {}
+
+
+def test_feature_matching_equals_the_reference(composite):
+    data = composite["feature_matching"]
+    real, fake = tensor(data["f_real"]).requires_grad_(), tensor(data["f_fake"]).requires_grad_()
+    for text, key in (("feature-matching", "l1_mean"), ("feature-matching:norm=l2", "l2_squared")):
+        element = spelling.make("regulariser", text, "")
+        assert element.needs_real
+        assert element.discriminator(None, judged(features=real), judged(features=fake)) == {}
+        (value,) = element.generator(None, judged(features=fake), judged(features=real)).values()
+        assert value.item() == pytest.approx(data[key], rel=1e-10)
+        gradients = torch.autograd.grad(value, (real, fake), allow_unused=True)
+        assert gradients[0] is None
+        assert gradients[1].abs().sum() > 0
+
+
+@pytest.mark.parametrize(("negatives", "key"), [(1, "equal_weights"), (0.5, "half_on_negatives")])
+def test_the_third_term_of_pairs_equals_the_reference(composite, logits, negatives, key):
+    data, labels = composite["cgan_mismatch"], torch.tensor([0, 1, 2, 0])
+    asked = []
+
+    def judge(drawn):
+        asked.append(drawn.labels)
+        return [judged(tensor(data["mismatch_logits"]))]
+
+    now = SimpleNamespace(
+        judge=judge, chance=SimpleNamespace(rand=torch.rand), model=SimpleNamespace(shape=SimpleNamespace(classes=3))
+    )
+    objective = spelling.make("objective", f"gan-cls:negatives={negatives}", "")
+    terms = objective.discriminator(now, judged(logits[0], labels=labels), judged(logits[1]))
+    assert sum(terms.values()).item() == pytest.approx(data[f"d_loss_{key}"], rel=1e-10)
+    assert objective.generator(now, judged(logits[1]), None)["gan"].item() == pytest.approx(data["g_loss"], rel=1e-10)
+    assert not (asked[0] == labels).any()
+
+
+def test_wrong_labels_are_the_others_equally():
+    model = SimpleNamespace(shape=SimpleNamespace(classes=4))
+    now = SimpleNamespace(model=model, chance=SimpleNamespace(rand=torch.rand))
+    labels = torch.tensor([2, -1]).repeat(3000)
+    wrong = spelling.make("objective", "gan-cls", "").others(now, labels)
+    assert (wrong[1::2] == -1).all()
+    assert torch.bincount(wrong[::2], minlength=4).tolist() == pytest.approx([1000, 1000, 0, 1000], abs=110)
+
+
+def test_turns_equal_the_reference(composite):
+    data = composite["s3gan_rotation"]
+    element = spelling.make("regulariser", f"rotation:real={data['beta_d']},fake={data['alpha_g']}", "")
+    image = torch.arange(8.0).view(1, 2, 2, 2)
+    pictures = Judged(image.expand(4, -1, -1, -1), torch.zeros(4), labels=torch.tensor([3, 0, 0, 0]))
+    seen = []
+
+    def now(key):
+        def judge(drawn):
+            seen.append(drawn)
+            return [judged(turns=tensor(data[f"rot_logits_{key}"]))]
+
+        return SimpleNamespace(judge=judge)
+
+    value = element.discriminator(now("real"), pictures, None)["rotation"]
+    assert value.item() == pytest.approx(data["ce_rot_real"], rel=1e-10)
+    value = element.generator(now("fake"), pictures, None)["rotation"]
+    assert value.item() == pytest.approx(0.2 * data["ce_rot_fake"], rel=1e-10)
+    turned = seen[0].images
+    assert turned.shape == (4, 2, 2, 2)  # one in four, in four turns
+    assert [turned[k, 0].flatten().tolist() for k in range(4)] == [
+        [0, 1, 2, 3],
+        [1, 3, 0, 2],
+        [3, 2, 1, 0],
+        [2, 0, 3, 1],
+    ]
+    assert seen[0].labels.tolist() == [3] * 4
+
+
+def make(**options):
+    torch.manual_seed(0)
+    return TwoPlayer(build(TwoPlayer.Options, TINY | options), synthetic_spec("labelled", 16))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"regularisers": "ac"}, r"--regularisers ac needs a generator .* --conditioning"),
+        ({"regularisers": "ac", "conditioning": "none+ac"}, r"ac needs a generator that is told the class: --cond"),
+        ({"regularisers": "ac", "conditioning": "concat+none"}, r"ac needs a discriminator that tells classes"),
+        ({"objective": "kplus1"}, r"kplus1 needs a discriminator that tells classes: --conditioning with \+ac"),
+        ({"objective": "gan-cls", "conditioning": "concat+ac"}, r"gan-cls needs a discriminator that is told the cl"),
+        ({"regularisers": "rotation"}, r"rotation needs an --architecture whose discriminator tells rotations"),
+    ],
+)
+def test_losses_of_classes_say_what_they_miss(options, reason):
+    with pytest.raises(ValueError, match=reason):
+        make(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"conditioning": "concat+ac", "regularisers": "ac:fake=0"},
+        {"conditioning": "none+ac", "objective": "kplus1:generator=none", "regularisers": "feature-matching"},
+        {"conditioning": "concat+concat", "objective": "gan-cls"},
+    ],
+)
+def test_losses_of_classes_reach_both_players(options):
+    model = make(**options)
+    batch, (phase,) = synthetic_batch(model.spec, 4, 0), model.phases()
+    for player, terms in model.train_step(batch, i2i.Progress(phase, 0, 9)):
+        net = model.get_submodule(player)
+        gradients = torch.autograd.grad(sum(terms.values()), list(net.parameters()), allow_unused=True)
+        reached = [g is not None and bool(g.any()) for g in gradients]
+        assert sum(reached) >= len(reached) - 2, player  # what a head that is not asked has
+
+
+def test_labels_of_drawn_pictures_are_drawn_not_copied():
+    model = make(conditioning="concat+ac", regularisers="ac")
+    batch = synthetic_batch(model.spec, 4, 0) | {"label": torch.zeros(4, dtype=torch.long)}
+    drawn = []
+    for step in range(50):
+        now = Moment(model, batch, i2i.Progress(model.phases()[0], step, 50, run_step=step))
+        drawn.append(now.draw(grad=False).labels)
+    assert torch.bincount(torch.cat(drawn), minlength=3).tolist() == pytest.approx([66] * 3, abs=25)
