@@ -1,8 +1,9 @@
 """DCGAN: strided convolutions with batch norm, of any number of stages (Radford et al., 2015, arXiv:1511.06434).
 
 At 64 pixels layers and first weights are those of the PyTorch examples. The discriminator's norm can be another, as
-gradient penalties need. With labels the generator gets them as further numbers of the latent, one for each class, the
-discriminator as further channels of the picture; or it tells them (`ac`).
+gradient penalties need; its convolutions have biases then, or a norm of each picture would hide the contrast. With
+labels the generator gets them as further numbers of the latent, one for each class, the discriminator as further
+channels of the picture; or it tells them (`ac`).
 """
 
 from __future__ import annotations
@@ -95,13 +96,13 @@ class Discriminator(nn.Module):
         widths = [width << n for n in range(stages)]
         layers: list[nn.Module] = []
         for before, after in zip([to.channels + self.planes, *widths[:-1]], widths, strict=True):
-            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=False))
+            layers.append(nn.Conv2d(before, after, 4, 2, 1, bias=norm != "batch"))
             if layers[:-1] and norm != "none":
                 layers.append(NORMS[norm](after))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.body = nn.Sequential(*layers)
         smallest = (to.size[0] >> stages, to.size[1] >> stages)
-        self.head = nn.Conv2d(widths[-1], 1, smallest, bias=False)
+        self.head = nn.Conv2d(widths[-1], 1, smallest, bias=norm != "batch")
         self.classes = nn.Conv2d(widths[-1], to.classes, smallest) if conditioning == "ac" else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judged:
