@@ -23,9 +23,19 @@ MODELS = [
         paper="https://arxiv.org/abs/1605.09782",
         year=2016,
     ),
+    i2i.ModelCard(
+        "infogan",
+        "i2i_zoo.presets.methods:INFOGAN",
+        data=BOTH,
+        summary="Draw pictures of codes that can be read off them again: --code sweeps one.",
+        paper="https://arxiv.org/abs/1606.03657",
+        year=2016,
+    ),
 ]
 
 PARTS = [
     Part("architecture", "bigan", "i2i_zoo.architectures.pairs:Perceptrons", "Fully connected, with an encoder."),
     Part("architecture", "bigan-conv", "i2i_zoo.architectures.pairs:Convolutions", "DCGAN's, with an encoder."),
+    Part("architecture", "infogan", "i2i_zoo.architectures.infogan:InfoGAN", "Fully connected, then convolutions."),
+    Part("latent", "codes", "i2i_zoo.codes:Codes", "Noise, with categories and numbers that pictures shall show."),
 ]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import i2i
-from i2i_zoo import recipe, spelling
+from i2i_zoo import recipe
 from i2i_zoo.latents import Normal
 from i2i_zoo.model import PREVIEWED, Zoo
 from i2i_zoo.parts import Chance, wide
@@ -95,9 +95,6 @@ class Autoencoder(Zoo):
         self.encoder = Encoder(shape, options.width, self.latent.size)
         self.generator = Decoder(shape, options.width, self.latent.size)
         self.make_average()
-
-    def phases(self) -> list[i2i.Phase]:
-        return [i2i.Phase("train", lr=spelling.make("curve", self.options.lr_curve, "--lr-curve"))]
 
     def optimizers(self, phase: i2i.Phase) -> dict[str, Optimizer]:
         trained = [*self.encoder.parameters(), *self.generator.parameters()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from i2i_zoo.methods.bigan import BiGAN
+from i2i_zoo.methods.infogan import InfoGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.presets import preset
 
@@ -28,4 +29,17 @@ BIGAN = preset(
     lr_curve="linear:start=0.5",
     weight_decay=2.5e-5,
     reuse=True,
+)
+
+INFOGAN = preset(
+    "infogan",
+    run={"batch_size": 128, "image_size": 28, "epochs": 50},
+    small={"architecture": "infogan:width=16", "batch_size": 64},
+    base=InfoGAN,
+    architecture="infogan",
+    objective="ns",
+    latent="codes:noise=62,categories=10,continuous=2",
+    lr=1e-3,
+    discriminator_lr=2e-4,
+    betas=(0.5, 0.999),
 )
