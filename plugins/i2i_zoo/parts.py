@@ -178,6 +178,8 @@ class Divergence(Element):
     Two-sample losses are the sum of both means, without a half, unless the paper has one.
     """
 
+    forbids = frozenset({"energy"})
+
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         """The discriminator's loss of logits (N,) of real and of generated pictures."""
         raise NotImplementedError

@@ -38,6 +38,7 @@ LABELLED = synthetic_spec("labelled", 16)
             {"gradient_penalty": "gp"},
             "--gradient-penalty gp differentiates pictures one by one, and this .* norm=la",
         ),
+        (None, {"gradient_penalty": "r1"}, "--gradient-penalty r1 differentiates pictures one by one"),
         (None, {"conditioning": "concat+concat"}, "needs pictures with classes: .* use --conditioning none"),
         (ATTRIBUTES, {"conditioning": "concat+concat"}, "needs pictures with classes: .* use --conditioning none"),
         (LABELLED, {"conditioning": "concat"}, "is concat; name the generator's and the discriminator's"),
