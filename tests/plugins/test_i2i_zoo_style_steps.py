@@ -12,7 +12,7 @@ import i2i
 from i2i.device import Engine
 from i2i.loop import run_step
 from i2i.options import build
-from i2i.testing import synthetic_batch, synthetic_spec
+from i2i.testing import check_model, synthetic_batch, synthetic_spec
 
 SMALL = {"architecture": "stylegan2:width=4,mapping=2,group=2", "latent": "normal:4"}
 GROWN = {"architecture": "progan:width=4,group=2", "latent": "sphere:4"}
@@ -63,6 +63,24 @@ def test_rates_and_memories_make_up_for_lazy_updates():
         share, (group,) = every / (every + 1), optimizers[name].param_groups
         assert group["lr"] == pytest.approx(2e-3 * share)
         assert group["betas"] == pytest.approx((0.0, 0.99**share))
+
+
+@pytest.mark.parametrize(
+    ("name", "conditioning"),
+    [
+        ("progan", "concat+ac"),
+        ("progan", "embed+none"),
+        ("stylegan", "embed+ac"),
+        ("stylegan2", "embed+projection"),
+        ("stylegan2", "embed+ac"),
+    ],
+)
+def test_networks_are_told_classes(name, conditioning):
+    side, architecture = (16 if name == "stylegan" else 8), f"{name}:width=4,group=2"
+    if name != "progan":
+        architecture += ",mapping=2"
+    options = {"architecture": architecture, "latent": "normal:4", "conditioning": conditioning}
+    check_model(name, image_size=side, batch_size=4, **options)
 
 
 def fresh(name):

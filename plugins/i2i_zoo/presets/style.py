@@ -26,10 +26,10 @@ class Published(TwoPlayer):
 PROGAN = preset(
     "progan",
     run={"batch_size": 16, "image_size": 128, "epochs": 400},
-    small={"architecture": "progan:width=64", "image_size": 16, "lr": 2e-3, "epochs": 30},
+    small={"architecture": "progan:width=32", "image_size": 16, "lr": 2e-3, "epochs": 30},
     architecture="progan",
     objective="wgan",
-    gradient_penalty="gp:weight=10",
+    gradient_penalty="gp:weight=10+drift:weight=0.001",
     latent="sphere:512",
     lr=1e-3,
     betas=(0.0, 0.99),
@@ -38,8 +38,14 @@ PROGAN = preset(
 
 STYLEGAN = preset(
     "stylegan",
-    run={"batch_size": 32, "image_size": 128, "epochs": 350, "flip": True},
-    small={"architecture": "stylegan:width=64,mapping=2", "image_size": 16, "lr": 2e-3, "epochs": 30},
+    run={"batch_size": 32, "image_size": 128, "epochs": 350},
+    small={
+        "architecture": "stylegan:width=32,mapping=2",
+        "gradient_penalty": "r1:gamma=0.1,every=8",
+        "image_size": 16,
+        "lr": 2e-3,
+        "batch_size": 16,
+    },
     architecture="stylegan",
     objective="ns",
     gradient_penalty="r1:gamma=10",
@@ -51,13 +57,13 @@ STYLEGAN = preset(
 
 STYLEGAN2 = preset(
     "stylegan2",
-    run={"batch_size": 32, "image_size": 128, "epochs": 350, "flip": True},
+    run={"batch_size": 32, "image_size": 128, "epochs": 350},
     small={
-        "architecture": "stylegan2:width=64,mapping=2",
+        "architecture": "stylegan2:width=32,mapping=2",
         "gradient_penalty": "r1:gamma=0.1,every=16",
-        "latent": "normal:64",
-        "image_size": 32,
+        "image_size": 16,
         "lr": 2.5e-3,
+        "batch_size": 16,
     },
     base=Published,
     architecture="stylegan2",
