@@ -31,6 +31,14 @@ MODELS = [
         paper="https://arxiv.org/abs/1606.03657",
         year=2016,
     ),
+    i2i.ModelCard(
+        "vaegan",
+        "i2i_zoo.presets.methods:VAEGAN",
+        data=BOTH,
+        summary="Draw with an autoencoder that is measured by what a discriminator sees.",
+        paper="https://arxiv.org/abs/1512.09300",
+        year=2015,
+    ),
 ]
 
 PARTS = [
@@ -38,4 +46,9 @@ PARTS = [
     Part("architecture", "bigan-conv", "i2i_zoo.architectures.pairs:Convolutions", "DCGAN's, with an encoder."),
     Part("architecture", "infogan", "i2i_zoo.architectures.infogan:InfoGAN", "Fully connected, then convolutions."),
     Part("latent", "codes", "i2i_zoo.codes:Codes", "Noise, with categories and numbers that pictures shall show."),
+    Part("architecture", "vaegan", "i2i_zoo.architectures.vaegan:VAEGAN", "Convolutions, with an encoder of codes."),
+    Part("objective", "vaegan", "i2i_zoo.methods.vaegan:ThreeSets", "Cross-entropy of reconstructions and samples."),
+    Part(
+        "objective", "vaegan3", "i2i_zoo.methods.vaegan:ThreeClasses", "Real pictures, reconstructions, samples: which."
+    ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from i2i_zoo.methods.bigan import BiGAN
 from i2i_zoo.methods.infogan import InfoGAN
 from i2i_zoo.methods.vae import Autoencoder
+from i2i_zoo.methods.vaegan import AutoencoderGAN
 from i2i_zoo.presets import preset
 
 VAE = preset(
@@ -20,7 +21,7 @@ VAE = preset(
 BIGAN = preset(
     "bigan",
     run={"batch_size": 128, "image_size": 28, "epochs": 400},
-    small={"architecture": "bigan:width=256"},
+    small={"architecture": "bigan:width=256", "lr": 5e-4},
     base=BiGAN,
     architecture="bigan",
     objective="ns",
@@ -34,7 +35,7 @@ BIGAN = preset(
 INFOGAN = preset(
     "infogan",
     run={"batch_size": 128, "image_size": 28, "epochs": 50},
-    small={"architecture": "infogan:width=16", "batch_size": 64},
+    small={"architecture": "infogan:width=16", "batch_size": 64, "discriminator_lr": 1e-3},
     base=InfoGAN,
     architecture="infogan",
     objective="ns",
@@ -42,4 +43,16 @@ INFOGAN = preset(
     lr=1e-3,
     discriminator_lr=2e-4,
     betas=(0.5, 0.999),
+)
+
+VAEGAN = preset(
+    "vaegan",
+    run={"batch_size": 64, "image_size": 64, "epochs": 50},
+    small={"architecture": "vaegan:width=8", "image_size": 32, "batch_size": 32, "lr": 1e-3},
+    base=AutoencoderGAN,
+    architecture="vaegan",
+    objective="vaegan",
+    latent="normal:128",
+    optimizer="rmsprop",
+    lr=3e-4,
 )

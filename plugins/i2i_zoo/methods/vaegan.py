@@ -1,0 +1,148 @@
+"""VAE-GAN: a variational autoencoder whose likelihood is of a discriminator's features (Larsen et al., 2015,
+arXiv:1512.09300).
+
+The discriminator sees real pictures, reconstructions and samples. The encoder makes small the codes' distance from
+N(0, 1) and that of the features; the decoder that of the features, weighted, and the objective. So the encoder gets no
+gradient of the objective. Whoever is too far ahead waits: the discriminator while one of its cross-entropies is below
+an equilibrium by a margin, the decoder while one is above it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+import i2i
+from i2i import networks
+from i2i_zoo import recipe
+from i2i_zoo.architectures.vaegan import THREE
+from i2i_zoo.methods.vae import check_latent
+from i2i_zoo.model import PREVIEWED, TwoPlayer
+from i2i_zoo.moment import Drawn, Moment
+from i2i_zoo.parts import Divergence, Element, Judged, merged, wide
+
+
+class ThreeSets(Divergence):
+    """D: mean sp(-r) + mean sp(f1) + mean sp(f2); G: mean sp(-f1) + mean sp(-f2), of reconstructions and samples.
+
+    The first half of the generated logits are of reconstructions. `saturating`, G is minus the whole of D.
+    """
+
+    def __init__(self, saturating: bool = False) -> None:
+        super().__init__()
+        self.needs_real = self.saturating = saturating  # type: ignore[misc]  # what it needs depends on its numbers
+
+    def d(self, r: Tensor, f: Tensor) -> Tensor:
+        return F.softplus(-r).mean() + 2 * F.softplus(f).mean()  # the mean over two halves is half of their sum
+
+    def g(self, f: Tensor, r: Tensor | None) -> Tensor:
+        if self.saturating and r is not None:
+            return -self.d(r, f)
+        return 2 * F.softplus(-f).mean()
+
+
+class ThreeClasses(Element):
+    """D: cross-entropy of telling apart real pictures, reconstructions and samples; G: of both others as real."""
+
+    needs = frozenset({THREE})
+
+    def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
+        half = len(fake.images) // 2
+        return {"gan": self.cost(real, 0) + sum(self.cost(each, n) for n, each in enumerate(fake.split(half, half), 1))}
+
+    def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
+        return {"gan": 2 * self.cost(fake, 0)}
+
+    def costs(self, real: Judged, fake: Judged) -> Tensor:
+        """Cross-entropies of real and of generated pictures, on the scale of two classes, (2,)."""
+        half = len(fake.images) // 2
+        fakes = sum(self.cost(each, kind) for kind, each in enumerate(fake.split(half, half), 1)) / 2
+        return torch.stack([self.cost(real, 0), torch.as_tensor(fakes)]) * (math.log(2) / math.log(3))
+
+    def cost(self, judged: Judged, kind: int) -> Tensor:
+        """The cross-entropy of taking all for one kind."""
+        assert judged.classes is not None
+        return -wide(judged.classes).log_softmax(dim=1)[:, kind].mean()
+
+
+def of_two_classes(real: Judged, fake: Judged) -> Tensor:
+    """Cross-entropies of real and of generated pictures, (2,)."""
+    return torch.stack([F.softplus(-wide(real.logit)).mean(), F.softplus(wide(fake.logit)).mean()])
+
+
+class AutoencoderGAN(TwoPlayer):
+    """An encoder, a decoder and a discriminator."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(recipe.Recipe):
+        feature_weight: float = i2i.option(1e-6, help="Weight of the features' distance for the decoder.", min=0)
+        equilibrium: float = i2i.option(0.68, help="Cross-entropy of the discriminator about which both stay.", min=0)
+        margin: float = i2i.option(0.35, help="How far from it a player is left out; 0: never.", min=0)
+
+    encoder: nn.Module
+
+    def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
+        super().__init__(options, spec)
+        check_latent(self.latent, options.latent)
+        if options.n_critic > 1 or options.critic_warmup or options.generator_draws > 1:
+            raise ValueError(
+                "here the equilibrium says who is updated, each by as many pictures; "
+                "use --n-critic 1 --critic-warmup 0 --generator-draws 1, and --margin"
+            )
+        if not hasattr(self.architecture, "encoder"):
+            raise ValueError(f"--architecture {options.architecture} has no encoder; use --architecture vaegan")
+        self.encoder = self.architecture.encoder(self.shape)
+        self.architecture.initialise(self.encoder)
+
+    def optimizers(self, phase: i2i.Phase) -> dict[str, Optimizer]:
+        return super().optimizers(phase) | {"encoder": self.optimizer(self.encoder.parameters(), self.options.lr)}
+
+    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
+        now = Moment(self, batch, progress)
+        code, count = self.encoder(now.pictures.images), len(now.pictures.images)
+        z = torch.cat([code.draw(now.chance), now.latents(count)])
+        fake = Drawn(self.generator(z, None, now.chance), z=z)  # reconstructions, then samples
+        real_says, fake_says = now.judge(now.pictures, fake)
+        assert fake_says.features is not None
+        assert real_says.features is not None
+        off = wide(fake_says.features[:count]) - wide(real_says.features).detach()
+        distance = 0.5 * off.square().sum(dim=1).mean()
+        teaches, plays = self.balance(real_says, fake_says)
+        updates = {"encoder": {"kl": code.divergence().mean(), "features": distance}}
+        if plays:
+            terms = merged(each.generator(now, fake_says, real_says) for each in self._usual())
+            updates["generator"] = {"features": self.options.feature_weight * distance} | terms
+        yield updates
+        if plays:
+            self._stepped(now, "generator")
+            self.follow(now.count)
+        if teaches:  # of the same pictures: as if all had been updated at once
+            yield from self.teach_discriminator(now, fake)
+
+    @torch.no_grad()
+    def balance(self, real: Judged, fake: Judged) -> tuple[bool, bool]:
+        """Whether the discriminator is updated, and whether the decoder is; both where neither would be."""
+        o, costs = self.options, getattr(self._usual()[0], "costs", of_two_classes)
+        both = costs(real, fake)
+        low, high = (value.item() for value in networks.average_over_ranks(both).aminmax())
+        if not o.margin:
+            return True, True
+        teaches, plays = low >= o.equilibrium - o.margin, high <= o.equilibrium + o.margin
+        return teaches or not plays, plays or not teaches
+
+    def features(self, images: Tensor) -> Tensor:
+        mean: Tensor = self.encoder(images).mean
+        return mean
+
+    def preview(self, examples: Sequence[tuple[i2i.Batch, Any]]) -> list[dict[str, Tensor]]:
+        real = torch.cat([inputs["image"][:1] for inputs, _ in examples[:PREVIEWED]])
+        again = self.drawer()(self.encoder(real).mean, None, None).clamp(-1, 1)
+        row = {f"reconstruction {number}": image for number, image in enumerate(again, 1)}
+        return [*super().preview(examples), row]
