@@ -175,6 +175,29 @@ def test_generated_pictures_are_judged_with_their_own_labels():
     assert counts.tolist() == pytest.approx([1000] * 3, abs=100)
 
 
+class Counting(Element):
+    """Knows how often each player was updated."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = {"discriminator": 0, "generator": 0}
+
+    def stepped(self, now, player):
+        assert now.model.clock.of(player) == self.counts[player] + 1
+        self.counts[player] += 1
+
+    def watched(self):
+        return {f"updates_{player}": torch.tensor(float(count)) for player, count in self.counts.items()}
+
+
+def test_elements_follow_each_update_and_are_watched():
+    model = make(n_critic=2)
+    model.asked_for["counting"] = counting = Counting()
+    watched = (None, ["updates_discriminator", "updates_generator"])
+    assert asked(model, range(3)) == [[D, watched], [D, G, watched], [D, watched]]
+    assert counting.counts == {"discriminator": 3, "generator": 1}
+
+
 def test_two_terms_of_a_name_are_refused():
     model = make()
     model.asked_for["twice"] = type(model.asked_for["--objective ns"])()

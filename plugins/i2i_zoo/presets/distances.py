@@ -21,7 +21,7 @@ WGAN = preset(
 WGANGP = preset(
     "wgan-gp",
     run={"batch_size": 64, "image_size": 32, "epochs": 640},
-    small={"architecture": "dcgan:width=16,norm=none", "n_critic": 2, "lr": 4e-4, "generator_draws": 1},
+    small={"architecture": "mlp:width=64", "n_critic": 2, "lr": 3e-4},
     architecture="resnet:spectral=none,pool=mean",
     objective="wgan",
     gradient_penalty="gp:weight=10",
