@@ -83,6 +83,53 @@ def test_networks_are_told_classes(name, conditioning):
     check_model(name, image_size=side, batch_size=4, **options)
 
 
+def draw(model, **asked):
+    with torch.inference_mode():
+        return model.translate({}, model.Request(**asked))
+
+
+def test_styles_are_truncated_towards_their_mean():
+    model = model_of(STYLEGAN2, **SMALL)
+    net = model.average.net
+    net.w_avg.normal_()
+    mean = net.synthesis(net.w_avg.expand(1, net.num_styles, 4)).clamp(-1, 1)
+    plain = draw(model, seed=3)
+    assert torch.equal(plain, draw(model, seed=3, truncation=1.0))
+    assert torch.allclose(draw(model, seed=3, truncation=0.0), mean, atol=1e-5)
+    distances = [(draw(model, seed=3, truncation=psi) - mean).abs().mean() for psi in (0.3, 0.7, 1.0)]
+    assert distances == sorted(distances)
+    one = draw(model, seed=3, truncation_layers="0.5")
+    assert not torch.equal(one, plain)
+    assert torch.allclose(draw(model, seed=3, truncation_layers="0.5,1,1,1"), one, atol=1e-6)
+    for asked, words in (
+        ({"truncation_layers": "a"}, "give numbers with commas between: 0.5,0.5,0.7"),
+        ({"truncation_layers": "1,1,1,1,1"}, "give 4 numbers at most, each from 0 to 10"),
+        ({"truncation_layers": "1", "truncation": 0.5}, "give one of them"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            draw(model, **asked)
+
+
+def test_styles_of_two_seeds_are_mixed():
+    model = model_of(STYLEGAN2, **SMALL)
+    one, two = draw(model, seed=1), draw(model, seed=2)
+    mixed = [draw(model, seed=1, mix=2, crossing=layer) for layer in range(4)]
+    assert torch.equal(mixed[0], two)
+    assert not torch.equal(mixed[1], two)
+    assert not torch.equal(mixed[3], one)
+    assert torch.equal(draw(model, seed=1, mix=1, crossing=2), one)
+    with pytest.raises(ValueError, match="--crossing is 4; this model has the layers 0 to 3"):
+        draw(model, mix=2, crossing=4)
+
+
+def test_what_has_not_grown_is_drawn_as_large():
+    model = model_of(PROGAN, 16, **GROWN)
+    model.average.net.levels.grow(1, 0.5)
+    picture = draw(model, seed=1)
+    assert picture.shape == (1, 3, 16, 16)
+    assert torch.equal(picture, picture[..., ::2, ::2].repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
 def fresh(name):
     cls, options = {"stylegan2": (STYLEGAN2, SMALL), "progan": (PROGAN, GROWN)}[name]
     return model_of(cls, **options, average="constant:0.9").double()

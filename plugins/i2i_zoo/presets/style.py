@@ -8,11 +8,11 @@ from torch import Tensor
 
 import i2i
 from i2i_zoo import stylegan2_weights
-from i2i_zoo.model import TwoPlayer
 from i2i_zoo.presets import preset
+from i2i_zoo.styled import Growing, Styled
 
 
-class Published(TwoPlayer):
+class Published(Styled):
     """Two players of StyleGAN2's layers, whose published weights are read and written."""
 
     @classmethod
@@ -27,6 +27,7 @@ PROGAN = preset(
     "progan",
     run={"batch_size": 16, "image_size": 128, "epochs": 400},
     small={"architecture": "progan:width=32", "image_size": 16, "lr": 2e-3, "epochs": 30},
+    base=Growing,
     architecture="progan",
     objective="wgan",
     gradient_penalty="gp:weight=10+drift:weight=0.001",
@@ -46,6 +47,7 @@ STYLEGAN = preset(
         "lr": 2e-3,
         "batch_size": 16,
     },
+    base=Styled,
     architecture="stylegan",
     objective="ns",
     gradient_penalty="r1:gamma=10",
