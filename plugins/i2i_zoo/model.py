@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 import i2i
 from i2i import networks
-from i2i_zoo import recipe, requests, rules, spelling
+from i2i_zoo import memorisation, recipe, requests, rules, spelling
 from i2i_zoo.clock import Clock
 from i2i_zoo.curves import Curve
 from i2i_zoo.latents import Seeded
@@ -204,6 +204,19 @@ class TwoPlayer(Zoo):
                 yield "generator", times(element.every, element.generator(now, fake_says, real_says))
         self._stepped(now, "generator")
         self.follow(now.count)
+
+    def told(self, labels: Tensor | None) -> Tensor | None:
+        """The labels that the discriminator is told: none where it is not conditioned."""
+        return None if self.shape.discriminator_conditioning == "none" else labels
+
+    def features(self, images: Tensor) -> Tensor:
+        unknown = torch.full((len(images),), -1, device=images.device)
+        says = memorisation.judged(self, images, unknown)
+        found = says.embedding if says.features is None else says.features
+        return super().features(images) if found is None else found
+
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        return memorisation.diagnose(self, training, held_back)
 
     def _stepped(self, now: Moment, player: str) -> None:
         self.clock.tick(player)  # first: elements may ask it

@@ -82,7 +82,7 @@ class Moment:
 
     def told(self, labels: Tensor | None) -> Tensor | None:
         """The labels that the discriminator is told: none where it is not conditioned."""
-        return None if self.model.shape.discriminator_conditioning == "none" else labels
+        return self.model.told(labels)
 
     def augmented(self, images: Tensor) -> Tensor:
         """Pictures as the discriminator sees them."""
