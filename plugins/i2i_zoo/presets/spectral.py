@@ -7,7 +7,7 @@ from i2i_zoo.presets import preset
 SNREGULARISATION = preset(
     "sn-regularisation",
     run={"batch_size": 64, "image_size": 32, "epochs": 128},
-    small={"architecture": "dcgan:width=16,norm=none"},
+    small={"architecture": "dcgan:width=16,norm=none", "lr": 4e-4},
     architecture="dcgan:width=64,norm=none",
     objective="hinge",
     regularisers="sn-penalty:weight=0.01",
