@@ -39,6 +39,14 @@ MODELS = [
         paper="https://arxiv.org/abs/1512.09300",
         year=2015,
     ),
+    i2i.ModelCard(
+        "cogan",
+        "i2i_zoo.presets.methods:COGAN",
+        data=("unpaired", *BOTH),
+        summary="Draw the same in two domains, of which no pair is known.",
+        paper="https://arxiv.org/abs/1606.07536",
+        year=2016,
+    ),
 ]
 
 PARTS = [
@@ -51,4 +59,6 @@ PARTS = [
     Part(
         "objective", "vaegan3", "i2i_zoo.methods.vaegan:ThreeClasses", "Real pictures, reconstructions, samples: which."
     ),
+    Part("architecture", "cogan", "i2i_zoo.architectures.coupled:Digits", "Pairs that share layers, for digits."),
+    Part("architecture", "cogan-conv", "i2i_zoo.architectures.coupled:Convolutions", "Pairs of DCGAN's."),
 ]

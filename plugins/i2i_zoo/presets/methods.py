@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from i2i_zoo.methods.bigan import BiGAN
+from i2i_zoo.methods.cogan import CoGAN
 from i2i_zoo.methods.infogan import InfoGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.methods.vaegan import AutoencoderGAN
@@ -55,4 +56,17 @@ VAEGAN = preset(
     latent="normal:128",
     optimizer="rmsprop",
     lr=3e-4,
+)
+
+COGAN = preset(
+    "cogan",
+    run={"batch_size": 64, "image_size": 28, "epochs": 50},
+    small={"architecture": "cogan:width=16"},
+    base=CoGAN,
+    architecture="cogan",
+    objective="ns",
+    latent="normal:100",
+    lr=2e-4,
+    betas=(0.5, 0.999),
+    weight_decay=5e-4,
 )
