@@ -16,7 +16,8 @@ class PathLength(Element):
     """weight * mean (|J^T y| - a)^2 of pictures drawn for it, `shrink` times fewer than the batch has.
 
     y ~ N(0, 1) is a picture, over sqrt(H W). a is the moving mean of the lengths, that of the batch included with its
-    gradient, and held in a buffer. Lazy: an update of its own each `every` of the generator's, times as much.
+    gradient, and held in a buffer. Lazy: an update of its own each `every` of the generator's, times as much. None
+    of it is in bf16, which is too coarse to be differentiated twice.
     """
 
     needs = frozenset({"styles"})

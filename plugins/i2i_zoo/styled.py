@@ -16,7 +16,7 @@ from i2i_zoo.layers.styles import repeat_styles, truncate
 from i2i_zoo.model import TwoPlayer
 
 
-class Growing(TwoPlayer):
+class Growable(TwoPlayer):
     """Two players that may grow: what has not grown yet is drawn as large as the rest, by repeating its pixels."""
 
     def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
@@ -61,7 +61,7 @@ class StyleRequest(requests.Request):
         return given
 
 
-class Styled(Growing):
+class Styled(Growable):
     """Two players whose generator draws from styles, which are what is truncated and mixed."""
 
     Request = StyleRequest

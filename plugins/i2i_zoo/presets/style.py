@@ -9,7 +9,7 @@ from torch import Tensor
 import i2i
 from i2i_zoo import stylegan2_weights
 from i2i_zoo.presets import preset
-from i2i_zoo.styled import Growing, Styled
+from i2i_zoo.styled import Growable, Styled
 
 
 class Published(Styled):
@@ -27,7 +27,7 @@ PROGAN = preset(
     "progan",
     run={"batch_size": 16, "image_size": 128, "epochs": 400},
     small={"architecture": "progan:width=32", "image_size": 16, "lr": 2e-3, "epochs": 30},
-    base=Growing,
+    base=Growable,
     architecture="progan",
     objective="wgan",
     gradient_penalty="gp:weight=10+drift:weight=0.001",
