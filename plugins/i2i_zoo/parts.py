@@ -17,6 +17,7 @@ import i2i
 from i2i import networks
 
 if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
     from i2i_zoo.moment import Moment
 
 
@@ -144,6 +145,9 @@ class Element(nn.Module):
     def warns(self, recipe: i2i.Options) -> str:
         """What a user should know of this element in a recipe, in a sentence; or nothing."""
         return ""
+
+    def adapt(self, model: TwoPlayer) -> None:
+        """Change the networks themselves, once, before they are averaged or trained."""
 
     def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
         """Make state that depends on the networks: buffers, never the networks themselves."""
