@@ -6,7 +6,7 @@ player; their loss is the discriminator's with the roles exchanged, so that it d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +73,9 @@ class BiGAN(TwoPlayer):
         yield "generator", merged([objective.discriminator(now, fake_says, real_says), *terms])
         self._stepped(now, "generator")
         self.follow(now.count)
+
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        return {}  # what is said of pictures without latents would be nothing
 
     def features(self, images: Tensor) -> Tensor:
         latents: Tensor = self.encoder(images)

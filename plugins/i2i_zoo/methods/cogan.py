@@ -8,7 +8,7 @@ second is made: edges or negatives, as in the paper, of other pictures of the ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +88,9 @@ class CoGAN(TwoPlayer):
         yield from self.teach_discriminator(now, fake)
         if turn:
             yield from self.teach_generator(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
+
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        return {}  # there are two sets of pictures
 
     def targets(self) -> tuple[str, ...]:
         return self.spec.domains if "a" in self.spec.channels else ("pictures", self.options.second)
