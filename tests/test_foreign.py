@@ -96,6 +96,16 @@ def test_other_honest_ways_of_keeping_weights(tmp_path: Path) -> None:
     assert foreign.read(path).keys() == state.keys()
 
 
+def test_networks_side_by_side_are_told_apart(tmp_path: Path) -> None:
+    state, optimizer = weights(), {"state": {0: {"step": torch.ones(1)}}, "param_groups": [{"lr": 0.1}]}
+    whole = {"g": state, "g_ema": {"a": torch.ones(1)}, "g_optim": optimizer, "mean": torch.zeros(2), "iter": 7}
+    for zipped in (True, False):
+        torch.save(whole, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+        read = foreign.read(tmp_path / "x.pth")
+        assert read.keys() == {f"g.{key}" for key in state} | {"g_ema.a", "mean"}
+        assert torch.equal(read["g_ema.a"], torch.ones(1))
+
+
 def as_python_2_wrote(content: bytes) -> bytes:
     """An old file with byte strings for names, as Python 2 pickled them."""
     out, at = b"", 0
@@ -168,7 +178,7 @@ def test_programs_of_torchscript_are_refused(tmp_path: Path) -> None:
         ([torch.zeros(1)], "holds a list, not a state dict of tensors"),
         (torch.zeros(1), "holds a Tensor, not a state dict"),
         ({"a": torch.zeros(1), "epoch": 3}, 'holds an int as "epoch", where a state dict has tensors alone'),
-        ({"netG_A": {"a": torch.zeros(1)}}, 'holds a dict as "netG_A"'),
+        ({"netG_A": {"a": [torch.zeros(1)]}}, 'holds a dict as "netG_A"'),
         ({"state_dict": {}}, "holds no tensor"),
         ({3: torch.zeros(1)}, "names a tensor '3'"),
         ({"a\x1b[2J": torch.zeros(1)}, "names a tensor"),
