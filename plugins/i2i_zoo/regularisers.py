@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 import i2i
+from i2i_zoo.latents import Seeded
+from i2i_zoo.layers.virtual import Comparing, Referenced
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Element, Judged, wide
+from i2i_zoo.parts import Architecture, Element, Judged, wide
+from i2i_zoo.rules import has_batch_norm
+
+if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
 
 
 class Clip(Element):
@@ -65,6 +73,58 @@ class HistoricalAverage(Element):
             count += 1
             self.get_buffer(player + "_mean").copy_(torch.lerp(mean, weights, 1 / count.to(mean)))
         return distance
+
+
+class VirtualBatchNorm(Element):
+    """Let the generator's batch norms compare with `count` drawings of fixed latents (Salimans et al., 2016,
+    arXiv:1606.03498, section 3.5): what it draws of a latent then does not depend on the others of a batch.
+    """
+
+    def __init__(self, count: int = 64) -> None:
+        super().__init__()
+        if count < 1:
+            raise ValueError(f"--regularisers virtual-norm:count={count} compares with nothing; give 1 or more")
+        self.count = count
+
+    def adapt(self, model: TwoPlayer) -> None:
+        if not has_batch_norm(model.generator):
+            raise ValueError(
+                "--regularisers virtual-norm is for generators with batch norm, and this one has none; leave it out"
+            )
+        chance, classes = Seeded(0), model.shape.classes
+        latents, labels = model.latent.draw(chance, self.count), (chance.rand(self.count) * classes).long()
+        told = labels if model.shape.generator_conditioning != "none" else None
+        model.generator = Referenced(model.generator, latents, told)
+
+
+class MinibatchDiscrimination(Element):
+    """Let the discriminator see how close each picture is to the others of its batch, in `kernels` learnt ways (same
+    paper, section 3.2): a generator that always draws the same is told by it.
+    """
+
+    needs = frozenset({"features"})
+    couples = "it compares the pictures of a batch"
+
+    def __init__(self, kernels: int = 100, size: int = 5) -> None:
+        super().__init__()
+        if kernels < 1 or size < 1:
+            asked = f"kernels={kernels},size={size}"
+            raise ValueError(f"--regularisers minibatch-discrimination:{asked} sees nothing; give 1 or more of both")
+        self.kernels, self.size = kernels, size
+
+    @torch.no_grad()
+    def adapt(self, model: TwoPlayer) -> None:
+        if type(model.architecture).trained is not Architecture.trained:
+            raise ValueError(
+                "--regularisers minibatch-discrimination is for discriminators that are trained whole, and this one is "
+                "trained level by level; leave it out"
+            )
+        images = torch.zeros(1, model.shape.channels, *model.shape.size)
+        labels = model.told(torch.zeros(1, dtype=torch.int64))
+        net = model.discriminator
+        found = net.eval()(images, labels).features
+        assert found is not None
+        model.discriminator = Comparing(net.train(), found.flatten(1).shape[1], self.kernels, self.size)
 
 
 def flat(net: nn.Module) -> Tensor:
