@@ -158,6 +158,15 @@ def test_turns_equal_the_reference(composite):
     assert seen[0].labels.tolist() == [3] * 4
 
 
+def test_only_squares_are_turned():
+    rotation = spelling.make("regulariser", "rotation", "")
+    rotation.adapt(SimpleNamespace(shape=SimpleNamespace(size=(16, 16))))
+    with pytest.raises(ValueError, match="have 16x24, which are no squares; use --image-size 16"):
+        rotation.adapt(SimpleNamespace(shape=SimpleNamespace(size=(16, 24))))
+    with pytest.raises(ValueError, match="of=0 turns none"):
+        spelling.make("regulariser", "rotation:of=0", "")
+
+
 def make(**options):
     torch.manual_seed(0)
     return TwoPlayer(build(TwoPlayer.Options, TINY | options), synthetic_spec("labelled", 16))

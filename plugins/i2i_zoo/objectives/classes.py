@@ -5,7 +5,7 @@ Pictures whose class is unknown, -1, count in none of the losses of classes. CE 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,9 @@ from i2i import networks
 from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.objectives.classic import NonSaturating
 from i2i_zoo.parts import Element, Judged, wide
+
+if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
 
 TURNS = 4  # by quarters
 
@@ -146,7 +149,17 @@ class Rotation(Element):
 
     def __init__(self, real: float = 1.0, fake: float = 0.2, of: int = 4) -> None:
         super().__init__()
+        if of < 1:
+            raise ValueError(f"--regularisers rotation:of={of} turns none; give 1 or more")
         self.real, self.fake, self.of = real, fake, of
+
+    def adapt(self, model: TwoPlayer) -> None:
+        height, width = model.shape.size
+        if height != width:
+            raise ValueError(
+                f"--regularisers rotation turns pictures by quarters, and these have {height}x{width}, which are no "
+                f"squares; use --image-size {min(height, width)}"
+            )
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         return {"rotation": self.real * self.told(now, real)}
