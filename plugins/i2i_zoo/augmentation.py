@@ -50,6 +50,8 @@ class ADA(Augmentation):
     held in a buffer and is the same on all ranks. With kimg=0 it stays at `p`.
     """
 
+    forbids = frozenset({"energy"})  # whose sign says nothing
+
     def __init__(self, target: float = 0.6, kimg: float = 500.0, interval: int = 4, p: float = 0.0) -> None:
         super().__init__()
         if not (0 <= p <= 1 and -1 <= target <= 1 and kimg >= 0 and interval >= 1):

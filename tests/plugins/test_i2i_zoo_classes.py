@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +57,14 @@ def test_the_auxiliary_classifier_equals_the_reference(composite, logits):
     real_only = gan.d(*logits) + sum(half.discriminator(None, real, fake).values())
     assert real_only.item() == pytest.approx(data["d_loss_real_ce_only"], rel=1e-10)
     assert half.generator(None, fake, None)["classes"].item() == pytest.approx(0.1 * data["ce_fake"], rel=1e-10)
+
+
+@pytest.mark.parametrize(("text", "classes", "told"), [("ac", 101, 1), ("ac", 100, 0), ("ac:fake=0", 101, 0)])
+def test_many_classes_of_drawn_pictures_are_warned_of(text, classes, told):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spelling.make("regulariser", text, "").adapt(SimpleNamespace(shape=SimpleNamespace(classes=classes)))
+    assert ["ac:fake=0" in str(each.message) for each in caught] == [True] * told
 
 
 def test_unknown_classes_do_not_count():

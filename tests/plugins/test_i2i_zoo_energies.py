@@ -151,6 +151,7 @@ def make(**options):
         ({"architecture": "dcgan:width=2"}, "--objective began needs an --architecture whose discriminator is an auto"),
         ({"architecture": "dcgan:width=2", "objective": "ebgan"}, "--objective ebgan needs an --architecture"),
         ({"architecture": "dcgan:width=2", "objective": "ns", "regularisers": "pull-away"}, "has an encoder"),
+        ({"augment": "ada"}, "--augment ada is for logits, and this discriminator gives an energy"),
         ({"objective": "began:gamma=0"}, "gamma=0,rate=0.001 cannot be"),
         ({"architecture": "began:width=0"}, "too small a width"),
         ({"architecture": "ebgan:width=0"}, "too small a width"),

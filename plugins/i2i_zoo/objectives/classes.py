@@ -5,6 +5,7 @@ Pictures whose class is unknown, -1, count in none of the losses of classes. CE 
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -20,6 +21,7 @@ from i2i_zoo.parts import Element, Judged, wide
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
 
+MANY = 100  # classes, beyond which telling those of drawn pictures makes them alike
 TURNS = 4  # by quarters
 
 
@@ -44,6 +46,14 @@ class AuxiliaryClassifier(Element):
     def __init__(self, real: float = 1.0, fake: float = 1.0, generator: float = 1.0) -> None:
         super().__init__()
         self.real, self.fake, self.share = real, fake, generator
+
+    def adapt(self, model: TwoPlayer) -> None:
+        if self.fake and model.shape.classes > MANY:
+            warnings.warn(
+                f"with {model.shape.classes} classes the generator learns to draw what is easy to tell, all alike; "
+                "--regularisers ac:fake=0 leaves drawn pictures out of the discriminator's loss",
+                stacklevel=2,
+            )
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         terms = {"classes": self.real * cross_entropy(real.classes, real.labels)}
