@@ -14,7 +14,8 @@ class Head(nn.Module):
 
     logit = linear(f), and with projection + <V_y, f>, V a table of classes (Miyato and Koyama, 2018, arXiv:1802.05637);
     a class of -1 is unknown and adds nothing. With `ac`, or as a `predictor`, it also names the class (Odena et al.,
-    2017, arXiv:1610.09585); with `turns` it tells by how many quarters a picture was turned (Chen et al., 2019,
+    2017, arXiv:1610.09585); a predictor projects on the class that it names where that is unknown (Lucic et al., 2019,
+    arXiv:1903.02271). With `turns` it tells by how many quarters a picture was turned (Chen et al., 2019,
     arXiv:1811.11212).
     """
 
@@ -32,9 +33,11 @@ class Head(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             features = wide(features)
             logit = self.linear(features).squeeze(1)
+            classes = None if self.classes is None else self.classes(features)
             if self.embed is not None and labels is not None:
+                if classes is not None:
+                    labels = torch.where(labels < 0, classes.argmax(dim=1), labels)
                 likeness = (self.embed(labels.clamp_min(0)) * features).sum(dim=1)
                 logit = logit + likeness * (labels >= 0)
-            classes = None if self.classes is None else self.classes(features)
             turns = None if self.turns is None else self.turns(features)
         return Judged(images, logit, labels, features, classes, turns)
