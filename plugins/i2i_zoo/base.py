@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.optim import Optimizer
 
 import i2i
 from i2i import networks
-from i2i_zoo import recipe, requests, spelling
+from i2i_zoo import projection, recipe, requests, spelling
 from i2i_zoo.clock import Clock
 from i2i_zoo.curves import Curve
 from i2i_zoo.latents import Seeded
@@ -37,6 +38,7 @@ class Zoo(i2i.Model):
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
         self.latent = spelling.make("latent", options.latent, "--latent")
+        self.latent_shape = (self.latent.size,)
         self.curve()  # which phases() asks for: here it is refused before anything is written
         attributes = spec.extra.get("labels") == "attributes"
         classes = 0 if attributes or "image" not in spec.channels else spec.num_labels
@@ -87,17 +89,42 @@ class Zoo(i2i.Model):
         return self.generator if self.average is None else self.average.net
 
     def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
-        like = next(self.generator.parameters())
-        labels = None if (label := self.label(request)) is None else torch.tensor([label], device=like.device)
-        images: Tensor = self.drawer()(self.drawn_latent(request).to(like), labels, None)
-        return images.clamp(-1, 1)
+        if "latent" in inputs:
+            request.check_free("--latent")
+        latents = inputs["latent"] if "latent" in inputs else self.drawn_latent(request)
+        return self.paint(latents.to(next(self.generator.parameters())), request).clamp(-1, 1)
+
+    def paint(self, latents: Tensor, request: Any) -> Tensor:
+        """Draw pictures (N, C, H, W) of latents (N, *latent_shape), in the class that a request asks for."""
+        label = self.label(request)
+        labels = None if label is None else torch.full((len(latents),), label, device=latents.device)
+        images: Tensor = self.drawer()(latents, labels, None)
+        return images
 
     def drawn_latent(self, request: Any) -> Tensor:
-        """The latent (1, Z) that a request's seed stands for."""
-        chance = Seeded(request.seed)
+        """The latent (1, *latent_shape) that a request stands for."""
+        return request.latent(partial(self.seeded, request), self.latent)  # type: ignore[no-any-return]
+
+    def seeded(self, request: Any, seed: int) -> Tensor:
+        """The latent (1, Z) of a seed, truncated as a request says."""
         if request.truncation is None:
-            return self.latent.draw(chance, 1)
-        return self.latent.truncated(chance, 1, request.truncation)
+            return self.latent.draw(Seeded(seed), 1)
+        return self.latent.truncated(Seeded(seed), 1, request.truncation)
+
+    def find(self, wanted: i2i.Batch, request: Any) -> Iterator[projection.Step]:
+        request.check_free("--like")
+        starts = self.starts(request).to(next(self.generator.parameters()))
+        return projection.search(
+            lambda latents: self.paint(latents, request), self.kept, starts, wanted, request.search_steps
+        )
+
+    def starts(self, request: Any) -> Tensor:
+        """Latents (N, *latent_shape) that a search may begin at."""
+        return self.latent.draw(Seeded(request.seed), projection.CANDIDATES)
+
+    def kept(self, latents: Tensor) -> Tensor:
+        """Bring latents (N, *latent_shape) of a search to where drawn ones are."""
+        return self.latent.kept(latents)
 
     def label(self, request: Any) -> int | None:
         """The class that a request asks for; without one its seed chooses, and not the same one as the latent."""
@@ -108,6 +135,12 @@ class Zoo(i2i.Model):
         return int(Seeded(request.seed + OWN_STREAM).rand(1) * self.shape.classes)
 
     def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:
+        row = request.strip()
+        if row is not None and self.targets():
+            to = request.to or self._class(request, row[0][1].seed)  # one class through a strip
+            row = [(f"{to}, {title}", dataclasses.replace(one, to=to)) for title, one in row]
+        if row is not None:
+            return [row]
         if not self.targets() or request.to is not None:
             return None
         seeds = range(request.seed, request.seed + request.samples)
@@ -117,7 +150,7 @@ class Zoo(i2i.Model):
 
     def _class(self, request: Any, seed: int) -> str:
         label = self.label(dataclasses.replace(request, seed=seed))
-        return self.spec.domains[label or 0]
+        return self.targets()[label or 0]
 
     def preview(self, examples: Sequence[tuple[i2i.Batch, Any]]) -> list[dict[str, Tensor]]:
         rows = []

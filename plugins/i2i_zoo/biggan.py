@@ -48,12 +48,12 @@ class BigGAN(TwoPlayer):
         found = {name: [m.sigma for m in net.modules() if isinstance(m, Spectral)] for name, net in nets.items()}
         yield None, {f"sigma_{name}": torch.stack(sigmas).max() for name, sigmas in found.items() if sigmas}
 
-    def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
+    def paint(self, latents: Tensor, request: Any) -> Tensor:
         device = next(self.generator.parameters()).device
         wanted = self.clock.of("generator"), request.standing, request.truncation, device
         if self._standing[0] != wanted:
             self._standing = wanted, self.stand(request.standing, request.truncation) if request.standing else None
-        return super().translate(inputs, request)
+        return super().paint(latents, request)
 
     def drawer(self) -> nn.Module:
         return self._standing[1] or super().drawer()

@@ -50,6 +50,15 @@ class Codes(Latent):
         noise, told, numbers = self.split(self.draw(chance, count))
         return torch.cat([min(limit, 1.0) * noise, told.flatten(1), min(limit, 1.0) * numbers], dim=1)
 
+    def between(self, a: Tensor, b: Tensor, share: float) -> Tensor:
+        """Go straight, and change categories half of the way."""
+        return self.kept(super().between(a, b, share))
+
+    def kept(self, z: Tensor) -> Tensor:
+        noise, told, numbers = self.split(z)
+        chosen = torch.nn.functional.one_hot(told.argmax(dim=2), self.categories).to(z).flatten(1)
+        return torch.cat([noise.clamp(-1, 1), chosen, numbers.clamp(-1, 1)], dim=1)
+
     def split(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Noise (N, noise), categories (N, sets, categories) of zeros and a one, numbers (N, continuous)."""
         noise, told, numbers = z.split([self.noise, self.sets * self.categories, self.continuous], dim=1)
@@ -98,6 +107,8 @@ def spelt(values: dict[int, float]) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Request(requests.Request):
     """What to draw, and with which codes."""
+
+    of_latents = (*requests.Request.of_latents, "code")
 
     code: str | None = i2i.option(
         None, help="Set codes, 1=7 or 3=0.5, or sweep one or two of them: 3=-2..2, 1=0..9,3=-2..2."

@@ -47,6 +47,14 @@ class Latent:
         """What lies between two latents (N, `size`), as likely as they are: `a` at 0, `b` at 1."""
         return torch.lerp(a, b, share)
 
+    def kept(self, z: Tensor) -> Tensor:
+        """Bring latents (N, `size`) to the nearest that might have been drawn."""
+        return z
+
+    def mixed(self, latents: Tensor, weights: Tensor) -> Tensor:
+        """The sum (1, `size`) of latents (K, `size`) times weights (K,), where draws lie."""
+        return self.kept(weights[None] @ latents)
+
 
 class Normal(Latent):
     """z ~ N(0, 1)."""
@@ -73,6 +81,18 @@ class Normal(Latent):
         arc = ((1 - share) * angle).sin() / sine * a + (share * angle).sin() / sine * b
         return torch.where(near, torch.lerp(a, b, share), arc)
 
+    def kept(self, z: Tensor) -> Tensor:
+        """Bring lengths within three deviations of their mean: squares of them are size +- 3 sqrt(2 size)."""
+        spread = 3 * (2 * self.size) ** 0.5
+        length = z.norm(dim=1, keepdim=True)
+        shortest, longest = max(0.0, self.size - spread) ** 0.5, (self.size + spread) ** 0.5
+        return z * (length.clamp(shortest, longest) / length.clamp_min(1e-8))
+
+    def mixed(self, latents: Tensor, weights: Tensor) -> Tensor:
+        """Give the sum the mean length of what was summed: a mean of normal latents is too short to be one."""
+        length = latents.norm(dim=1).mean()
+        return torch.nn.functional.normalize(weights[None] @ latents) * length
+
 
 class Sphere(Normal):
     """z ~ N(0, 1), then brought to the length sqrt(size) (Karras et al., 2017, arXiv:1710.10196)."""
@@ -83,6 +103,9 @@ class Sphere(Normal):
 
     def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
         return Latent.truncated(self, chance, count, limit)
+
+    def kept(self, z: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(z) * self.size**0.5
 
 
 @dataclass(frozen=True)
@@ -105,12 +128,19 @@ class Uniform(Latent):
         middle = (self.low + self.high) / 2
         return middle + min(limit, 1.0) * (self.draw(chance, count) - middle)
 
+    def kept(self, z: Tensor) -> Tensor:
+        return z.clamp(self.low, self.high)
+
 
 class Bernoulli(Latent):
     """z is 0 or 1, each as often (Brock et al., 2018, arXiv:1809.11096)."""
 
     def draw(self, chance: Chance, count: int) -> Tensor:
         return (chance.rand(count, self.size) < 0.5).float()
+
+    def kept(self, z: Tensor) -> Tensor:
+        """Leave what lies between 0 and 1, which a step of a search can still move."""
+        return z.clamp(0, 1)
 
 
 class Censored(Normal):
@@ -121,3 +151,9 @@ class Censored(Normal):
 
     def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
         return super().truncated(chance, count, limit).relu()
+
+    def kept(self, z: Tensor) -> Tensor:
+        return z.relu()
+
+    def mixed(self, latents: Tensor, weights: Tensor) -> Tensor:
+        return super().mixed(latents, weights).relu()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import i2i
 from i2i_zoo import requests
-from i2i_zoo.latents import Seeded
+from i2i_zoo.latents import Latent, Seeded
 from i2i_zoo.layers.resample import repeated
 from i2i_zoo.layers.styles import repeat_styles, truncate
 from i2i_zoo.model import TwoPlayer
@@ -19,8 +19,11 @@ from i2i_zoo.model import TwoPlayer
 class Growable(TwoPlayer):
     """Two players that may grow: what has not grown yet is drawn as large as the rest, by repeating its pixels."""
 
-    def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
-        images = super().translate(inputs, request)
+    def paint(self, latents: Tensor, request: Any) -> Tensor:
+        return self.enlarged(super().paint(latents, request))
+
+    def enlarged(self, images: Tensor) -> Tensor:
+        """Repeat the pixels of pictures until they are as large as those of the data."""
         while images.shape[2] < self.shape.size[0]:
             images = repeated(images)
         return images
@@ -29,6 +32,8 @@ class Growable(TwoPlayer):
 @dataclass(frozen=True, kw_only=True)
 class StyleRequest(requests.Request):
     """What to draw, and in which style."""
+
+    of_latents = (*requests.Request.of_latents, "truncation_layers", "mix")
 
     truncation: float | None = i2i.option(
         None, help="Pull styles towards their mean: 1 leaves them, 0 draws the mean picture.", min=0
@@ -66,20 +71,43 @@ class Styled(Growable):
 
     Request = StyleRequest
 
-    def translate(self, inputs: i2i.Batch, request: Any) -> Tensor:
-        if "styles" not in self.architecture.gives:  # another --architecture
-            return super().translate(inputs, request)
+    def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
+        super().__init__(options, spec)
+        if self.has_styles:
+            net: Any = self.generator
+            self.latent_shape = (net.num_styles, *net.w_avg.shape)
+
+    @property
+    def has_styles(self) -> bool:
+        """Whether there are any, which another --architecture need not have."""
+        return "styles" in self.architecture.gives
+
+    def paint(self, latents: Tensor, request: Any) -> Tensor:
+        if not self.has_styles:
+            return super().paint(latents, request)
         net: Any = self.drawer()
-        images: Tensor = net.synthesis(self.styles(request), None).clamp(-1, 1)
-        while images.shape[2] < self.shape.size[0]:
-            images = repeated(images)
-        return images
+        return self.enlarged(net.synthesis(latents, None))
+
+    def drawn_latent(self, request: Any) -> Tensor:
+        return self.styles(request) if self.has_styles else super().drawn_latent(request)
+
+    def starts(self, request: Any) -> Tensor:
+        z = super().starts(request)
+        if not self.has_styles:
+            return z
+        net: Any = self.drawer()
+        return repeat_styles(torch.cat([net.w_avg[None], self._mapped(z[1:], request)]), net.num_styles)
+
+    def kept(self, latents: Tensor) -> Tensor:
+        return latents if self.has_styles else super().kept(latents)
 
     def styles(self, request: Any) -> Tensor:
         """The styles (1, L, W) that a request asks for. Raises ValueError for layers that there are not."""
         net: Any = self.drawer()
         layers: int = net.num_styles
-        styles = repeat_styles(self._style(request.seed, request), layers)
+        space = Latent(net.w_avg.shape[0])  # straight lines: a style has no length that it should keep
+        style = request.latent(lambda seed: self._style(seed, request), space)
+        styles = repeat_styles(style, layers)
         if request.mix is not None:
             if request.crossing >= layers:
                 raise ValueError(f"--crossing is {request.crossing}; this model has the layers 0 to {layers - 1}")
@@ -88,9 +116,12 @@ class Styled(Growable):
         return truncate(styles, net.w_avg, request.factors(layers))
 
     def _style(self, seed: int, request: Any) -> Tensor:
+        return self._mapped(self.latent.draw(Seeded(seed), 1), request)
+
+    def _mapped(self, z: Tensor, request: Any) -> Tensor:
+        """The styles (N, W) of latents, in the class that a request asks for."""
         net: Any = self.drawer()
-        like = net.w_avg
         label = self.label(request)
-        labels = None if label is None else torch.tensor([label], device=like.device)
-        w: Tensor = net.mapping(self.latent.draw(Seeded(seed), 1).to(like), labels)
+        labels = None if label is None else torch.full((len(z),), label, device=net.w_avg.device)
+        w: Tensor = net.mapping(z.to(net.w_avg), labels)
         return w

@@ -100,7 +100,9 @@ class CoGAN(TwoPlayer):
 
     def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:
         if request.to is not None:
-            return None
+            return super().grid(request)
+        if request.strip() is not None:
+            return [row for name in self.targets() for row in self.grid(dataclasses.replace(request, to=name)) or ()]
         seeds = range(request.seed, request.seed + request.samples)
         rows = [seeds[first : first + PREVIEWED] for first in range(0, len(seeds), PREVIEWED)]
         return [

@@ -74,13 +74,15 @@ class InfoGAN(TwoPlayer):
     def drawn_latent(self, request: Any) -> Tensor:
         z = super().drawn_latent(request)
         for number, values in self.latent.read(request.code).items() if request.code else ():
+            if len(values) > 1:
+                raise ValueError(f"--code {request.code} sweeps, and this draws one picture; set one value: 3=0.5")
             z = self.latent.with_code(z, number, values[0])
         return z
 
     def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:
-        if request.code is None:
+        values = self.latent.read(request.code) if request.code else {}
+        if not values or request.strip() is not None:
             return super().grid(request)
-        values = self.latent.read(request.code)
         fixed = {number: each[0] for number, each in values.items()}
         swept = [number for number, each in values.items() if len(each) > 1]
         columns = [fixed | {number: value} for number in swept[-1:] for value in values[number]] or [fixed]
