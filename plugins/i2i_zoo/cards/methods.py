@@ -47,6 +47,14 @@ MODELS = [
         paper="https://arxiv.org/abs/1606.07536",
         year=2016,
     ),
+    i2i.ModelCard(
+        "triplegan",
+        "i2i_zoo.presets.methods:TRIPLEGAN",
+        data="labelled",
+        summary="Draw pictures of classes of few labels, with a classifier as the third player.",
+        paper="https://arxiv.org/abs/1703.02291",
+        year=2017,
+    ),
 ]
 
 PARTS = [
@@ -61,4 +69,6 @@ PARTS = [
     ),
     Part("architecture", "cogan", "i2i_zoo.architectures.coupled:Digits", "Pairs that share layers, for digits."),
     Part("architecture", "cogan-conv", "i2i_zoo.architectures.coupled:Convolutions", "Pairs of DCGAN's."),
+    Part("architecture", "triplegan", "i2i_zoo.architectures.triple:Triple", "Told the class in every layer."),
+    Part("objective", "triple", "i2i_zoo.methods.triplegan:ThreePlayers", "Pairs with classes, of three players."),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from i2i_zoo.methods.bigan import BiGAN
 from i2i_zoo.methods.cogan import CoGAN
 from i2i_zoo.methods.infogan import InfoGAN
+from i2i_zoo.methods.triplegan import TripleGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.methods.vaegan import AutoencoderGAN
 from i2i_zoo.presets import preset
@@ -49,7 +50,7 @@ INFOGAN = preset(
 VAEGAN = preset(
     "vaegan",
     run={"batch_size": 64, "image_size": 64, "epochs": 50},
-    small={"architecture": "vaegan:width=8", "image_size": 32, "batch_size": 32, "lr": 1e-3},
+    small={"architecture": "vaegan:width=16", "image_size": 32, "batch_size": 32, "feature_weight": 0.01},
     base=AutoencoderGAN,
     architecture="vaegan",
     objective="vaegan",
@@ -69,4 +70,17 @@ COGAN = preset(
     lr=2e-4,
     betas=(0.5, 0.999),
     weight_decay=5e-4,
+)
+
+TRIPLEGAN = preset(
+    "triplegan",
+    run={"batch_size": 100, "image_size": 32, "epochs": 1000},
+    small={"architecture": "triplegan:width=8", "batch_size": 32, "classifier_lr": 1e-3, "lr": 1e-3},
+    base=TripleGAN,
+    architecture="triplegan",
+    conditioning="concat+concat",
+    objective="triple",
+    latent="uniform:100,low=0",
+    lr=3e-4,
+    betas=(0.5, 0.999),
 )
