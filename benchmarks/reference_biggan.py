@@ -2,8 +2,8 @@
 
 Brock, Donahue, Simonyan, 2018, arXiv:1809.11096, for 32 pixels and 10 classes: spectral norm in both networks, a shared
 embedding and parts of the latent in every norm, attention at 16 pixels, projection, hinges, orthogonal regularisation,
-five updates of the discriminator for one of the generator, an average of the generator's weights, Adam 2e-4 (0.5, 0.999).
-It imports nothing of i2i. The weights are named as in BigGAN-PyTorch, so they can be handed over.
+five updates of the discriminator for one of the generator, an average of the generator's weights, Adam 2e-4
+(0.5, 0.999). It imports nothing of i2i. The weights are named as in BigGAN-PyTorch, so they can be handed over.
 """
 
 from __future__ import annotations

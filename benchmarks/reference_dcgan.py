@@ -1,13 +1,14 @@
 """DCGAN as a plain script would have it, in float32: what i2i's step is timed against.
 
-Radford, Metz, Chintala, 2015, arXiv:1511.06434, as in the PyTorch examples at 64 pixels: strided convolutions with batch
-norm, latents of 100 numbers, cross-entropy, Adam 2e-4 (0.5, 0.999). The discriminator judges real and drawn pictures
-one after the other; the generator is then updated by the same pictures. It imports nothing of i2i. The layers are in the
-order of the examples, so their weights can be handed over.
+Radford, Metz, Chintala, 2015, arXiv:1511.06434, as in the PyTorch examples at 64 pixels: strided convolutions with
+batch norm, latents of 100 numbers, cross-entropy, Adam 2e-4 (0.5, 0.999). The discriminator judges real and drawn
+pictures one after the other; the generator is then updated by the same pictures. It imports nothing of i2i. The layers
+are in the order of the examples, so their weights can be handed over.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [width * 2**n for n in range(stages)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, True)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2, True)]
         self.main = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False))
 

@@ -1,9 +1,9 @@
 """SNGAN as a plain script would have it, in float32: what i2i's step is timed against.
 
-Miyato, Kataoka, Koyama, Yoshida, 2018, arXiv:1802.05957, the residual networks for 32 pixels: hinges, spectral norm in the
-discriminator by one step of power iteration a pass, five updates of the discriminator on 64 pictures for one of the
-generator on 128, Adam 2e-4 (0, 0.9). Real and drawn pictures are judged in one batch, as BigGAN's authors do. It imports
-nothing of i2i.
+Miyato, Kataoka, Koyama, Yoshida, 2018, arXiv:1802.05957, the residual networks for 32 pixels: hinges, spectral norm in
+the discriminator by one step of power iteration a pass, five updates of the discriminator on 64 pictures for one of the
+generator on 128, Adam 2e-4 (0, 0.9). Real and drawn pictures are judged in one batch, as BigGAN's authors do. It
+imports nothing of i2i.
 """
 
 from __future__ import annotations

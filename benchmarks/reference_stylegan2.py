@@ -1,15 +1,16 @@
 """StyleGAN2 as a plain script would have it, in float32: what i2i's step is timed against.
 
 Karras et al., 2020, arXiv:1912.04958, with the training loop of stylegan2-pytorch: mixing of styles, R1 each 16th step,
-path lengths each 4th, an average of the generator's weights. Modulation scales what goes in and out of a convolution, as
-NVlabs' code does in training. It imports nothing of i2i. The weights are named as in stylegan2-pytorch, so they can be
-handed over.
+path lengths each 4th, an average of the generator's weights. Modulation scales what goes in and out of a convolution,
+as NVlabs' code does in training. It imports nothing of i2i. The weights are named as in stylegan2-pytorch, so they can
+be handed over.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -153,7 +154,7 @@ class Generator(nn.Module):
         self.conv1 = StyledConv(widths[0], widths[0], width)
         self.to_rgb1 = ToRGB(widths[0], channels, width, up=False)
         self.convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             self.convs += [StyledConv(before, after, width, up=True), StyledConv(after, after, width)]
             self.to_rgbs.append(ToRGB(after, channels, width))
         self.num_styles = 2 * len(widths)
@@ -193,7 +194,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = channels_at(size, width)[::-1]
         first = nn.Sequential(EqualConv2d(channels, widths[0], 1), FusedLeakyReLU(widths[0]))
-        blocks = [ResBlock(before, after) for before, after in zip(widths, widths[1:], strict=False)]
+        blocks = [ResBlock(before, after) for before, after in pairwise(widths)]
         self.convs = nn.Sequential(first, *blocks)
         last = widths[-1]
         self.final_conv = nn.Sequential(EqualConv2d(last + 1, last, 3, padding=1), FusedLeakyReLU(last))

@@ -1,4 +1,4 @@
-"""BigGAN's row: 32x32, ten classes, width 32, batch 64; five steps, of which one is the generator's too, count as one."""
+"""BigGAN's row: 32x32, ten classes, width 32, batch 64; five steps, one of them the generator's too, count as one."""
 
 from __future__ import annotations
 
