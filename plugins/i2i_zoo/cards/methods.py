@@ -55,6 +55,14 @@ MODELS = [
         paper="https://arxiv.org/abs/1703.02291",
         year=2017,
     ),
+    i2i.ModelCard(
+        "lapgan",
+        "i2i_zoo.presets.methods:LAPGAN",
+        data=BOTH,
+        summary="Draw small pictures, and add detail level by level.",
+        paper="https://arxiv.org/abs/1506.05751",
+        year=2015,
+    ),
 ]
 
 PARTS = [
@@ -71,4 +79,5 @@ PARTS = [
     Part("architecture", "cogan-conv", "i2i_zoo.architectures.coupled:Convolutions", "Pairs of DCGAN's."),
     Part("architecture", "triplegan", "i2i_zoo.architectures.triple:Triple", "Told the class in every layer."),
     Part("objective", "triple", "i2i_zoo.methods.triplegan:ThreePlayers", "Pairs with classes, of three players."),
+    Part("architecture", "lapgan", "i2i_zoo.architectures.lapgan:LAPGAN", "Adds detail to a picture scaled up."),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from i2i_zoo.methods.bigan import BiGAN
 from i2i_zoo.methods.cogan import CoGAN
 from i2i_zoo.methods.infogan import InfoGAN
+from i2i_zoo.methods.lapgan import Pyramids
 from i2i_zoo.methods.triplegan import TripleGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.methods.vaegan import AutoencoderGAN
@@ -82,5 +83,27 @@ TRIPLEGAN = preset(
     objective="triple",
     latent="uniform:100,low=0",
     lr=3e-4,
+    betas=(0.5, 0.999),
+)
+
+LAPGAN = preset(
+    "lapgan",
+    run={"batch_size": 64, "image_size": 32, "epochs": 300},
+    small={
+        "architecture": "lapgan:width=16",
+        "coarsest": "mlp-maxout:width=256,units=64",
+        "optimizer": "adam",
+        "lr": 5e-4,
+        "lr_curve": "constant",
+    },
+    base=Pyramids,
+    architecture="lapgan",
+    coarsest="mlp-maxout:width=8000",
+    conditioning="concat+concat",
+    objective="ns",
+    latent="uniform:100",
+    optimizer="sgd",
+    lr=0.02,
+    lr_curve="exponential:end=0.1",
     betas=(0.5, 0.999),
 )
