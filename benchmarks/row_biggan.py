@@ -40,7 +40,7 @@ def model(reference: Reference, size: Size) -> i2i.Model:
 def run(folder: Path, width: int) -> tuple[str, dict[str, Any]]:
     """Three textures, as classes."""
     architecture = f"biggan:width={width},ratio=0.5,attention=16"
-    options = {"domains": "brick,grass,gravel", "architecture": architecture, "image_size": 32, "batch_size": 64}
+    options = {"domains": "brick,grass,gravel", "architecture": architecture}
     return "textures", options
 
 

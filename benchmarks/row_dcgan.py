@@ -38,7 +38,7 @@ def model(reference: Reference, size: Size) -> i2i.Model:
 
 def run(folder: Path, width: int) -> tuple[str, dict[str, Any]]:
     """Photos, without their classes."""
-    return "photos", {"architecture": f"dcgan:width={width}", "image_size": 64, "batch_size": 64}
+    return "photos", {"architecture": f"dcgan:width={width}"}
 
 
 ROW = Row(

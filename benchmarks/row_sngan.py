@@ -51,7 +51,7 @@ def _load(ours: nn.Module, theirs: nn.Module) -> None:
 
 def run(folder: Path, width: int) -> tuple[str, dict[str, Any]]:
     """Photos, without their classes."""
-    return "photos", {"architecture": f"resnet:width={width}", "image_size": 32, "batch_size": 64}
+    return "photos", {"architecture": f"resnet:width={width}"}
 
 
 ROW = Row(

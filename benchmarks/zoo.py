@@ -81,7 +81,7 @@ def main() -> None:
         "--out", type=Path, default=Path("runs/zoo"), help="where rows and runs are kept, to go on from"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=0, help="processes that load the digits")
+    parser.add_argument("--workers", type=int, help="processes that load the digits; by default as i2i chooses")
     parser.add_argument("--precision", default="auto", help="of the digits; points are trained in float32")
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
