@@ -264,7 +264,7 @@ class StyleGAN2:
         losses["D"] = F.softplus(-D_real).mean() + F.softplus(D_fake).mean()
         self.update(self.optimizer_D, losses["D"])
         if step % 16 == 0:
-            images = real.clone().requires_grad_(True)
+            images = real.detach().requires_grad_(True).clone()
             (gradient,) = autograd.grad(self.D(images).sum(), images, create_graph=True)
             losses["R1"] = 10 / 2 * gradient.pow(2).sum([1, 2, 3]).mean() * 16
             self.update(self.optimizer_D, losses["R1"])
