@@ -21,7 +21,7 @@ SMALL = {"lr": 4e-4, "n_critic": 2, "average": "constant:decay=0.999"}
 
 S2GAN = preset(
     "s2gan",
-    small=SMALL | {"architecture": "biggan:width=8", "labeller_width": 16},
+    small=SMALL | {"architecture": "biggan:width=8", "labeller_width": 8},
     base=Labelling,
     architecture="biggan:width=96,ratio=0.5,attention=16",
     regularisers="ortho:weight=1e-4",
@@ -39,7 +39,7 @@ S2GANCO = preset(
 
 S3GAN = preset(
     "s3gan",
-    small=SMALL | {"architecture": "biggan:width=8,turns=true", "labeller_width": 16},
+    small=SMALL | {"architecture": "biggan:width=8,turns=true", "labeller_width": 8},
     base=Labelling,
     architecture="biggan:width=96,ratio=0.5,attention=16,turns=true",
     regularisers="ortho:weight=1e-4+rotation:real=1,fake=0.2,of=4",
