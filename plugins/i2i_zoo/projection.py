@@ -32,9 +32,12 @@ Cost = Callable[[Tensor, Tensor], Tensor]  # pictures (N, C, H, W) and their lat
 def distance(images: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Mean squares (N,) of what differs, by a weight (1, 1, H, W) of each pixel, over a pyramid of means.
 
-    Each level has half the sides of the one before, down to a single pixel: far off, coarse ones show the way.
+    Each level has half the sides of the one before, down to a single pixel: far off, coarse ones show the way. What is
+    drawn beyond white where white is wanted, or beyond black, does not differ.
     """
-    off, weight = weight * (images - wanted), weight.clone()  # (N, C, H, W)
+    drawn = images.detach()
+    beyond = (drawn.abs() > 1) & (drawn.sign() * wanted > 0.999)
+    off = weight * (images - wanted).masked_fill(beyond, 0.0)  # (N, C, H, W)
     levels = []
     while True:
         squares = off.square() / weight.clamp_min(1e-6)
@@ -107,7 +110,7 @@ class Descent:
             now = latents.detach()[first].clone()
             if costs[first].item() < least:
                 best, least = now[None], costs[first].item()
-            yield step + 1, self.steps, self.judge(images.detach(), latents.detach())[first].item(), now
+            yield step + 1, self.steps, self.judge(images.detach().clamp(-1, 1), latents.detach())[first].item(), now
             (latents.grad,) = torch.autograd.grad(costs.sum(), latents)
             adam.step()
             with torch.no_grad():
