@@ -63,6 +63,14 @@ MODELS = [
         paper="https://arxiv.org/abs/1506.05751",
         year=2015,
     ),
+    i2i.ModelCard(
+        "stacked-gan",
+        "i2i_zoo.presets.methods:STACKEDGAN",
+        data="labelled",
+        summary="Draw pictures of classes with generators that undo a classifier level by level.",
+        paper="https://arxiv.org/abs/1612.04357",
+        year=2016,
+    ),
 ]
 
 PARTS = [

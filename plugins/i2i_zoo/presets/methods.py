@@ -6,6 +6,7 @@ from i2i_zoo.methods.bigan import BiGAN
 from i2i_zoo.methods.cogan import CoGAN
 from i2i_zoo.methods.infogan import InfoGAN
 from i2i_zoo.methods.lapgan import Pyramids
+from i2i_zoo.methods.stacked import StackedGAN
 from i2i_zoo.methods.triplegan import TripleGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.methods.vaegan import AutoencoderGAN
@@ -105,5 +106,15 @@ LAPGAN = preset(
     optimizer="sgd",
     lr=0.02,
     lr_curve="exponential:end=0.1",
+    betas=(0.5, 0.999),
+)
+
+STACKEDGAN = preset(
+    "stacked-gan",
+    run={"batch_size": 64, "image_size": 32, "epochs": 200},
+    small={"width": 16, "features": 64},
+    base=StackedGAN,
+    latent="normal:100",
+    lr=2e-4,
     betas=(0.5, 0.999),
 )
