@@ -118,9 +118,6 @@ class S2GAN(BigGAN):
         known = request.to is not None and self.targets()
         return self.names.index(request.to) if known else super().label(request)
 
-    def _class(self, request: Any, seed: int) -> str:
-        return self.names[self.label(replace(request, seed=seed)) or 0]
-
     def preview(self, examples: Sequence[tuple[i2i.Batch, Any]]) -> list[dict[str, Tensor]]:
         *drawn, real = super().preview(examples)
         return [*drawn, {f"{title}: {self.named(image)}": image for title, image in real.items()}]
