@@ -1,5 +1,6 @@
-"""VAE-GAN's networks: an encoder, a decoder and a discriminator of 5x5 convolutions (Larsen et al., 2015,
-arXiv:1512.09300), as in the authors' code.
+"""VAE-GAN's networks: an encoder, a decoder and a discriminator of 5x5 convolutions, as in the authors' code.
+
+Larsen et al., 2015, arXiv:1512.09300.
 """
 
 from __future__ import annotations
