@@ -2,8 +2,8 @@
 
 Larsen et al., 2015, arXiv:1512.09300. The discriminator sees real pictures, reconstructions and samples. The encoder
 makes small the codes' distance from N(0, 1) and that of the features; the decoder that of the features, weighted, and
-the objective. So the encoder gets no gradient of the objective. Whoever is too far ahead waits: the discriminator while one of its cross-entropies is below
-an equilibrium by a margin, the decoder while one is above it.
+the objective. So the encoder gets no gradient of the objective. Whoever is too far ahead waits: the discriminator while
+one of its cross-entropies is below an equilibrium by a margin, the decoder while one is above it.
 """
 
 from __future__ import annotations
