@@ -1,5 +1,6 @@
-"""Discriminators that are autoencoders: BEGAN's (Berthelot et al., 2017, arXiv:1703.10717), and one for EBGAN (Zhao et
-al., 2016, arXiv:1609.03126). Their logit is an energy: how far a picture is from its copy.
+"""Discriminators that are autoencoders, for BEGAN and EBGAN: their logit is an energy, how far a picture is from its copy.
+
+Berthelot et al., 2017, arXiv:1703.10717; Zhao et al., 2016, arXiv:1609.03126.
 """
 
 from __future__ import annotations
