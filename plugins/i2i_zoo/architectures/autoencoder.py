@@ -1,4 +1,4 @@
-"""Discriminators that are autoencoders, for BEGAN and EBGAN: their logit is an energy, how far a picture is from its copy.
+"""Discriminators of BEGAN and EBGAN, autoencoders: their logit is an energy, how far a picture is from its copy.
 
 Berthelot et al., 2017, arXiv:1703.10717; Zhao et al., 2016, arXiv:1609.03126.
 """

@@ -1,7 +1,8 @@
 """Relativistic objectives: how much more real a real picture is than a generated one.
 
-Jolicoeur-Martineau, 2018, arXiv:1807.00734. Each is one loss l of a margin, which is least where it is large. Players exchange their roles: the generator's loss is
-the discriminator's with r and f exchanged, so the logits of real pictures stay in it.
+Jolicoeur-Martineau, 2018, arXiv:1807.00734. Each is one loss l of a margin, which is least where it is large. Players
+exchange their roles: the generator's loss is the discriminator's with r and f exchanged, so the logits of real pictures
+stay in it.
 """
 
 from __future__ import annotations
