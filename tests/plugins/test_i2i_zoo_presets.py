@@ -12,7 +12,7 @@ from i2i_zoo import cards
 from i2i.options import build, describe
 from i2i.plugins import load_class
 from i2i.settings import Settings
-from i2i.testing import check_model, synthetic_batch, synthetic_spec
+from i2i.testing import check_model, synthetic_spec
 
 CARDS = {card.name: card for card in cards.models()}
 RUN = {field.name for field in describe(Settings)}
