@@ -49,7 +49,7 @@ def infogan():
 
 
 def test_distances_are_means_of_squares_over_a_pyramid():
-    images, wanted = torch.randn(2, 3, 4, 4), torch.randn(1, 3, 4, 4)
+    images, wanted = 2 * torch.rand(2, 3, 4, 4) - 1, 2 * torch.rand(1, 3, 4, 4) - 1
     levels = [(F.adaptive_avg_pool2d(images - wanted, side)).square().mean(dim=(1, 2, 3)) for side in (4, 2, 1)]
     assert torch.allclose(projection.distance(images, wanted, torch.ones(1, 1, 4, 4)), sum(levels) / 3)
     odd = projection.distance(torch.full((1, 1, 5, 3), 0.5), torch.zeros(1, 1, 5, 3), torch.full((1, 1, 5, 3), 0.2))
