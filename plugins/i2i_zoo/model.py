@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ class TwoPlayer(Zoo):
     """
 
     Options = recipe.Recipe
+    moment: ClassVar[type[Moment]] = Moment  # a step as the elements see it
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
@@ -61,15 +62,14 @@ class TwoPlayer(Zoo):
         return made
 
     def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        o, now = self.options, Moment(self, batch, progress)
+        o, now = self.options, self.moment(self, batch, progress)
         turn = self.clock.generator_is_due(o.n_critic, o.critic_warmup)
         reuse = o.reuse and turn
         fake = now.draw(grad=reuse)
         yield from self.teach_discriminator(now, fake)
         if turn:
             yield from self.teach_generator(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
-        if watched := merged(element.watched() for element in self.asked_for.values()):
-            yield None, watched
+        yield from self.watched()
 
     def teach_discriminator(self, now: Moment, fake: Drawn) -> i2i.Updates:
         """Update the discriminator, then do what follows."""
@@ -92,6 +92,11 @@ class TwoPlayer(Zoo):
                 yield "generator", times(element.every, element.generator(now, fake_says, real_says))
         self._stepped(now, "generator")
         self.follow(now.count)
+
+    def watched(self) -> i2i.Updates:
+        """Log what the elements say of their state, last in a step."""
+        if terms := merged(element.watched() for element in self.asked_for.values()):
+            yield None, terms
 
     def told(self, labels: Tensor | None) -> Tensor | None:
         """The labels that the discriminator is told: none where it is not conditioned."""

@@ -33,14 +33,17 @@ def test_both_losses_equal_the_reference(golden):
     real, fake = (torch.tensor(data[f"joint_logits_{key}"], requires_grad=True) for key in ("x_Ex", "Gz_z"))
     net = model()
 
-    class Now:
-        pictures, count = None, 4
+    class Now(Pairs):
+        pictures, inferred, count = None, None, 4
+
+        def __init__(self):
+            pass
 
         def judge(self, *drawn):
             return [Judged(torch.zeros(4, 1), logit) for logit in (real, fake)]
 
     drawn = Drawn(torch.zeros(4, 1))
-    (_, taught), (_, played) = next(net.teach_discriminator(Now(), drawn)), next(net.teach_pair(Now(), drawn))
+    (_, taught), (_, played) = next(net.teach_discriminator(Now(), drawn)), next(net.teach_generator(Now(), drawn))
     assert taught["gan"].item() == pytest.approx(data["d_loss"], rel=1e-6)
     assert played["gan"].item() == pytest.approx(data["eg_loss_inverse_labels"], rel=1e-6)
 

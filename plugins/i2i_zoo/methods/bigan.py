@@ -22,7 +22,13 @@ from i2i_zoo.parts import Judged, merged
 
 
 class Pairs(Moment):
-    """A step whose discriminator is asked of pictures with their latents."""
+    """A step whose discriminator is asked of pictures with their latents; those of real ones are inferred."""
+
+    def __init__(self, model: TwoPlayer, batch: i2i.Batch, progress: i2i.Progress) -> None:
+        super().__init__(model, batch, progress)
+        images = self.pictures.images
+        latents = model.get_submodule("encoder")(images)
+        self.inferred, self.pictures = Drawn(images, z=latents), Drawn(images, z=latents.detach())
 
     def judge(self, *drawn: Drawn) -> list[Judged]:
         says = [self.model.discriminator(self.augmented(each.images), each.z) for each in drawn]
@@ -37,6 +43,7 @@ class Pairs(Moment):
 class BiGAN(TwoPlayer):
     """A generator and an encoder on one side, and a discriminator of pairs."""
 
+    moment = Pairs
     encoder: nn.Module
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
@@ -53,21 +60,10 @@ class BiGAN(TwoPlayer):
         made["generator"].add_param_group({"params": list(self.encoder.parameters())})
         return made
 
-    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        o, now = self.options, Pairs(self, batch, progress)
-        turn = self.clock.generator_is_due(o.n_critic, o.critic_warmup)
-        reuse = o.reuse and turn
-        fake = now.draw(grad=reuse)
-        images, latents = now.pictures.images, self.encoder(now.pictures.images)
-        now.pictures = Drawn(images, z=latents.detach())
-        yield from self.teach_discriminator(now, fake)
-        if turn:
-            now.pictures = Drawn(images, z=latents)
-            yield from self.teach_pair(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
-
-    def teach_pair(self, now: Moment, fake: Drawn) -> i2i.Updates:
+    def teach_generator(self, now: Moment, fake: Drawn) -> i2i.Updates:
         """Update generator and encoder by the objective with its roles exchanged."""
-        real_says, fake_says = now.judge(now.pictures, fake)
+        assert isinstance(now, Pairs)
+        real_says, fake_says = now.judge(now.inferred, fake)
         objective, *others = self._usual()
         terms = [each.generator(now, fake_says, real_says) for each in others]
         yield "generator", merged([objective.discriminator(now, fake_says, real_says), *terms])

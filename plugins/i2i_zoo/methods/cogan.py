@@ -61,6 +61,8 @@ class Domains(Moment):
 class CoGAN(TwoPlayer):
     """A pair of generators and a pair of discriminators, each pair one player."""
 
+    moment = Domains
+
     @dataclass(frozen=True, kw_only=True)
     class Options(recipe.Recipe):
         second: Literal["edges", "negative"] = i2i.option(
@@ -79,15 +81,6 @@ class CoGAN(TwoPlayer):
         if "a" in batch:
             return batch["a"], batch["b"]
         return batch["image"], SECOND[self.options.second](batch["image"].roll(1, 0))
-
-    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        o, now = self.options, Domains(self, batch, progress)
-        turn = self.clock.generator_is_due(o.n_critic, o.critic_warmup)
-        reuse = o.reuse and turn
-        fake = now.draw(grad=reuse)
-        yield from self.teach_discriminator(now, fake)
-        if turn:
-            yield from self.teach_generator(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
 
     def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
         return {}  # there are two sets of pictures

@@ -34,6 +34,7 @@ class InfoGAN(TwoPlayer):
         learnt_variance: bool = i2i.option(False, help="Let the recogniser say how sure it is of each number.")
 
     Request = codes.Request
+    moment = Coded
     latent: Codes
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
@@ -61,15 +62,6 @@ class InfoGAN(TwoPlayer):
         made = super().optimizers(phase)
         made["discriminator"].add_param_group({"params": list(self.recogniser.parameters())})
         return made
-
-    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        o, now = self.options, Coded(self, batch, progress)
-        turn = self.clock.generator_is_due(o.n_critic, o.critic_warmup)
-        reuse = o.reuse and turn
-        fake = now.draw(grad=reuse)
-        yield from self.teach_discriminator(now, fake)
-        if turn:
-            yield from self.teach_generator(now, fake if reuse else now.draw(grad=True, times=o.generator_draws))
 
     def drawn_latent(self, request: Any) -> Tensor:
         z = super().drawn_latent(request)

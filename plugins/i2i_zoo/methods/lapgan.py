@@ -46,12 +46,7 @@ class Fine(Moment):
 class Level(TwoPlayer):
     """The players of a level that adds detail."""
 
-    def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        o, now = self.options, Fine(self, batch, progress)
-        turn = self.clock.generator_is_due(o.n_critic, o.critic_warmup)
-        yield from self.teach_discriminator(now, now.draw(grad=False))
-        if turn:
-            yield from self.teach_generator(now, now.draw(grad=True, times=o.generator_draws))
+    moment = Fine
 
 
 class Pyramid(nn.Module):

@@ -99,6 +99,7 @@ class TripleGAN(TwoPlayer):
         if turn:
             yield from self.teach_generator(now, now.draw(grad=True, times=o.generator_draws))
         yield "classifier", self.classes(now, logits, pairs, drawn)
+        yield from self.watched()
 
     def classes(self, now: Moment, logits: Tensor, pairs: Drawn, drawn: Drawn) -> i2i.Terms:
         """The classifier's terms, of its logits (N, K) for the pictures."""

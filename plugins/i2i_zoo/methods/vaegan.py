@@ -124,6 +124,7 @@ class AutoencoderGAN(TwoPlayer):
             self.follow(now.count)
         if teaches:  # of the same pictures: as if all had been updated at once
             yield from self.teach_discriminator(now, fake)
+        yield from self.watched()
 
     @torch.no_grad()
     def balance(self, real: Judged, fake: Judged) -> tuple[bool, bool]:
