@@ -25,10 +25,13 @@ class TwoPlayer(Zoo):
 
     Options = recipe.Recipe
     moment: ClassVar[type[Moment]] = Moment  # a step as the elements see it
+    method: ClassVar[str] = ""  # as architectures name it that are for its step alone
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
         self.architecture: Architecture = spelling.make("architecture", options.architecture, "--architecture")
+        usual = type(options).architecture
+        rules.check_method(self.architecture, self.method, f"--architecture {options.architecture}", usual)
         rules.check_conditioning(self.architecture, self.shape, options.conditioning)
         self.architecture.check(self.shape)
         self.generator = self.architecture.generator(self.shape)

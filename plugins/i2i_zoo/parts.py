@@ -94,6 +94,7 @@ class Architecture:
 
     conditions: ClassVar[frozenset[str]] = frozenset()  # of what stands before and after the plus, beside "none"
     gives: ClassVar[frozenset[str]] = frozenset()  # words that elements may need: "features", "classes", "styles"
+    method: ClassVar[str] = ""  # the model whose step alone can use it, as no other calls its networks so
 
     def check(self, to: Shape) -> None:
         """Raise ValueError where it cannot be built for that, with the nearest that it can."""

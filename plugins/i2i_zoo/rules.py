@@ -55,6 +55,13 @@ def has_batch_norm(net: nn.Module) -> bool:
     return any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in net.modules())
 
 
+def check_method(architecture: Architecture, method: str, asked: str, usual: str) -> None:
+    """Refuse networks that another model's step alone can use, naming the `usual` ones. Raises ValueError."""
+    if architecture.method not in ("", method):
+        flag = asked.partition(" ")[0]
+        raise ValueError(f"{asked} has networks for the steps of {architecture.method} alone; use {flag} {usual}")
+
+
 def check_conditioning(architecture: Architecture, shape: Shape, asked: str) -> None:
     """Refuse a conditioning without labels, or that an architecture cannot build. Raises ValueError."""
     if asked == "none":

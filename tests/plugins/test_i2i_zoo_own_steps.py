@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from i2i_zoo.model import TwoPlayer
 from i2i_zoo.presets import few_labels, methods
 
 import i2i
@@ -21,6 +22,7 @@ TINY = {
     "cogan": (methods.COGAN, "unpaired", {"architecture": "cogan-conv:width=2", "latent": "normal:4"}),
     "triplegan": (methods.TRIPLEGAN, "labelled", {"architecture": "triplegan:width=2", "latent": "normal:4"}),
     "lapgan": (methods.LAPGAN, "labelled", {"architecture": "lapgan:width=2", "coarsest": "mlp:width=2"}),
+    "stacked-gan": (methods.STACKEDGAN, "labelled", {"width": 2, "features": 4, "latent": "normal:4"}),
     "s2gan": (
         few_labels.S2GAN,
         "labelled",
@@ -35,6 +37,11 @@ def model(name, **options):
     return cls(build(cls.Options, given | options), synthetic_spec(kind, 32))
 
 
+def plain(kind="images", **options):
+    given = {"architecture": "dcgan:width=2", "latent": "normal:4"}
+    return TwoPlayer(build(TwoPlayer.Options, given | options), synthetic_spec(kind, 32))
+
+
 def logged(net, phase):
     """What a step of a phase logs."""
     spec = dataclasses.replace(net.spec, image_size=phase.image_size or net.spec.image_size)
@@ -42,9 +49,47 @@ def logged(net, phase):
     return run_step(net, net.optimizers(phase), batch, i2i.Progress(phase, 0, 10), Engine())
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", sorted(TINY.keys() - {"stacked-gan"}))
 def test_what_elements_say_of_their_state_is_logged(name):
     net = model(name, augment="ada:p=0.25,kimg=0")
     for phase in net.phases():
         if phase.name != "labeller":
             assert logged(net, phase)["p"].item() == 0.25
+
+
+ALONE = "has networks for the steps of {} alone; use {} {}$"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("vaegan", {"architecture": "bigan:width=4"}, ALONE.format("bigan", "--architecture", "vaegan")),
+        ("vaegan", {"architecture": "mlp:width=2"}, "mlp:width=2 has no encoder; use --architecture vaegan"),
+        ("vaegan", {"objective": "rs"}, "rs pairs each real picture with a generated one, .* use --objective vaegan"),
+        ("infogan", {"architecture": "lapgan:width=2"}, ALONE.format("lapgan", "--architecture", "infogan")),
+        ("bigan", {"architecture": "cogan-conv:width=2"}, ALONE.format("cogan", "--architecture", "bigan")),
+        ("lapgan", {"coarsest": "lapgan:width=2"}, ALONE.format("lapgan", "--coarsest", "mlp-maxout:width=8000")),
+        ("lapgan", {"coarsest": "progan:width=4"}, "--coarsest progan:width=4 grows, .* use --coarsest mlp-maxout"),
+        ("cogan", {"regularisers": "virtual-norm:count=2"}, "leave virtual-norm out"),
+        ("infogan", {"objective": "triple"}, "triple is for three players, and here are two; use --objective ns"),
+        ("stacked-gan", {"objective": "gan-cls"}, "gan-cls is no objective of logits alone; use --objective ns"),
+        ("stacked-gan", {"objective": "began"}, "began is no objective of logits alone; use --objective ns"),
+    ],
+)
+def test_what_its_step_cannot_use_is_refused(name, options, said):
+    with pytest.raises(ValueError, match=said):
+        model(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "method"), [("bigan", "bigan"), ("cogan-conv", "cogan"), ("lapgan", "lapgan")]
+)
+def test_two_players_refuse_networks_of_another_step(architecture, method):
+    with pytest.raises(ValueError, match=ALONE.format(method, "--architecture", "dcgan")):
+        plain(architecture=architecture)
+
+
+@pytest.mark.parametrize("objective", ["hinge", "wgan", "fgan-kl", "fgan-js:heuristic=true", "ns:smooth=0.9"])
+def test_a_stack_takes_objectives_of_logits_alone(objective):
+    net = model("stacked-gan", objective=objective)
+    assert logged(net, net.phases()[-1])

@@ -20,6 +20,8 @@ from i2i_zoo.parts import Architecture, Chance, Judged, Shape
 class Coupled(Architecture):
     """A family of pairs, whose generator has `pair(z)`, a picture in each domain of the same latent."""
 
+    method = "cogan"
+
     def initialise(self, net: nn.Module) -> None:
         networks.initialise(net)
 

@@ -17,6 +17,7 @@ class LAPGAN(Architecture):
     width: int = 64
     dropout: float = 0.5
 
+    method = "lapgan"
     conditions = frozenset({"concat"})
     gives = frozenset({"features"})
 

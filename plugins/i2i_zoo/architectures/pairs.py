@@ -19,6 +19,8 @@ from i2i_zoo.parts import Architecture, Judged, Shape
 class Inferring(Architecture):
     """Networks that have an encoder, too, and a discriminator that is called with pictures and latents (N, Z)."""
 
+    method = "bigan"
+
     def encoder(self, to: Shape) -> nn.Module:
         """Build what makes latents (N, Z) of pictures (N, C, H, W)."""
         raise NotImplementedError

@@ -43,7 +43,7 @@ class Pairs(Moment):
 class BiGAN(TwoPlayer):
     """A generator and an encoder on one side, and a discriminator of pairs."""
 
-    moment = Pairs
+    moment, method = Pairs, "bigan"
     encoder: nn.Module
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:

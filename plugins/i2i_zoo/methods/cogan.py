@@ -61,7 +61,7 @@ class Domains(Moment):
 class CoGAN(TwoPlayer):
     """A pair of generators and a pair of discriminators, each pair one player."""
 
-    moment = Domains
+    moment, method = Domains, "cogan"
 
     @dataclass(frozen=True, kw_only=True)
     class Options(recipe.Recipe):
@@ -73,6 +73,10 @@ class CoGAN(TwoPlayer):
         super().__init__(options, spec)
         if not isinstance(self.architecture, Coupled):
             raise ValueError(f"--architecture {options.architecture} is no pair; use cogan or cogan-conv")
+        if not isinstance(self.generator, Generators):
+            raise ValueError(
+                f"--regularisers {options.regularisers} changes what the pair of generators is; leave virtual-norm out"
+            )
         if len(set(spec.channels.values())) > 1:
             raise ValueError("the networks of both domains share layers; give pictures all in colour or all in gray")
 

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import i2i
-from i2i_zoo import recipe
+from i2i_zoo import recipe, rules, spelling
 from i2i_zoo.architectures import lapgan
 from i2i_zoo.latents import Uniform
 from i2i_zoo.layers.pyramid import down, up
 from i2i_zoo.model import TwoPlayer, Zoo
 from i2i_zoo.moment import Drawn, Moment
-from i2i_zoo.parts import Chance
+from i2i_zoo.parts import Architecture, Chance
 
 SMALLEST = 13  # side that a level's discriminator can see
 
@@ -46,7 +46,7 @@ class Fine(Moment):
 class Level(TwoPlayer):
     """The players of a level that adds detail."""
 
-    moment = Fine
+    moment, method = Fine, "lapgan"
 
 
 class Pyramid(nn.Module):
@@ -101,12 +101,20 @@ class Pyramids(Zoo):
     def _level(self, size: tuple[int, int], number: int) -> TwoPlayer:
         o, spec = self.options, dataclasses.replace(self.spec, image_size=size)
         if number == 0:
+            self._check_coarsest()
             return TwoPlayer(dataclasses.replace(o, architecture=o.coarsest), spec)
         latent = f"uniform:{size[0] * size[1]},low={self.latent.low},high={self.latent.high}"
         level = Level(dataclasses.replace(o, latent=latent, reuse=False), spec)
         if not isinstance(level.architecture, lapgan.LAPGAN):
             raise ValueError(f"--architecture {o.architecture} adds to no picture; use lapgan, and --coarsest for it")
         return level
+
+    def _check_coarsest(self) -> None:
+        asked, usual = f"--coarsest {self.options.coarsest}", type(self.options).coarsest
+        coarsest = spelling.make("architecture", self.options.coarsest, "--coarsest")
+        rules.check_method(coarsest, "", asked, usual)
+        if type(coarsest).phases is not Architecture.phases:
+            raise ValueError(f"{asked} grows, and each level has one size; use --coarsest {usual}")
 
     def _levels(self) -> list[TwoPlayer]:
         return [level for level in self.generator.levels if isinstance(level, TwoPlayer)]

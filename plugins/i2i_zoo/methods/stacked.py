@@ -22,7 +22,14 @@ from i2i_zoo.architectures import dcgan
 from i2i_zoo.architectures.stacked import Encoder, Level, Stack
 from i2i_zoo.base import Zoo
 from i2i_zoo.objectives.classes import cross_entropy
-from i2i_zoo.parts import Divergence, wide
+from i2i_zoo.parts import Divergence, Element, wide
+
+
+def of_logits_alone(objective: Element) -> bool:
+    """Whether an objective is nothing but two functions, which may be asked of any level."""
+    more = (name for name, value in vars(Element).items() if callable(value) and name != "__init__")
+    plain = all(getattr(type(objective), name) is getattr(Divergence, name) for name in more)
+    return isinstance(objective, Divergence) and plain and not objective.needs_real
 
 
 class StackedGAN(Zoo):
@@ -46,7 +53,7 @@ class StackedGAN(Zoo):
         if self.latent.size % 2:
             raise ValueError(f"--latent {options.latent} is for two levels; use --latent normal:{self.latent.size + 1}")
         self.objective = spelling.make("objective", options.objective, "--objective")
-        if not isinstance(self.objective, Divergence) or self.objective.needs_real:
+        if not of_logits_alone(self.objective):
             raise ValueError(f"--objective {options.objective} is no objective of logits alone; use --objective ns")
         self.encoder = Encoder(self.shape, options.width, options.features)
         self.generator = Stack(self.shape, options.width, options.features)

@@ -43,6 +43,13 @@ class ThreePlayers(Element):
             raise ValueError(f"--objective triple has alpha={alpha:g}; give more than 0 and less than 1")
         self.alpha, self.saturating = alpha, saturating
 
+    def adapt(self, model: TwoPlayer) -> None:
+        if not isinstance(model, TripleGAN):
+            raise ValueError(
+                f"--objective {model.options.objective} is for three players, and here are two; "
+                f"use --objective {type(model.options).objective}"
+            )
+
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         assert real.labels is not None
         known = (real.labels >= 0).to(wide(real.logit))
