@@ -141,6 +141,7 @@ class Element(nn.Module):
     couples: ClassVar[str] = ""
     gathers: ClassVar[bool] = True
     twice: ClassVar[tuple[str, ...]] = ()  # "discriminator", "generator": networks whose derivative it differentiates
+    teaches: ClassVar[str] = ""  # what one element of a recipe can teach at most, and this one does
     every: int = 1
 
     def warns(self, recipe: i2i.Options) -> str:

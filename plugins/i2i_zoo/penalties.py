@@ -43,7 +43,8 @@ class GradientPenalty(Slope):
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         share = now.chance.rand(len(real.images)).to(real.images)
         images = losses.interpolate(real.images, fake.images[: len(share)], share)
-        return {"penalty": self.weight * off_one(squared_slopes(now, images, real.labels), self.sides, self.root)}
+        slopes = squared_slopes(now, images, real.labels)
+        return {"penalty_between": self.weight * off_one(slopes, self.sides, self.root)}
 
 
 class DRAGAN(Slope):
@@ -71,7 +72,7 @@ class DRAGAN(Slope):
         share = now.chance.rand(len(images)).to(images).view(-1, 1, 1, 1)
         std = networks.gather(wide(images).contiguous()).std(correction=self.correction).to(images)
         around = images + share * self.spread * std * now.chance.rand(*images.shape).to(images)
-        return {"penalty": self.weight * off_one(squared_slopes(now, around, real.labels), self.sides)}
+        return {"penalty_around": self.weight * off_one(squared_slopes(now, around, real.labels), self.sides)}
 
 
 class R1(Slope):

@@ -89,6 +89,12 @@ def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None
             raise ValueError(f"{asked} needs {WORDS.get(word, word)}")
         for word in sorted(element.forbids & has):
             raise ValueError(f"{asked} {REASONS.get(word, f'does not go with {word}')}")
+    taught: dict[str, str] = {}
+    for asked, element in elements.items():
+        if element.teaches and (other := taught.setdefault(element.teaches, asked)) != asked:
+            raise ValueError(
+                f"{other} and {asked} both teach the discriminator {element.teaches}; leave one of them out"
+            )
 
 
 def check_schedule(model: TwoPlayer) -> None:

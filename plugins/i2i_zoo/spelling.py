@@ -38,9 +38,10 @@ def parts() -> dict[tuple[str, str], Part]:
 
 
 def make_all(axis: str, text: str, flag: str) -> dict[str, Any]:
-    """Make the parts of a list with pluses, by how they were asked for; none of `none`."""
+    """Make the parts of a list with pluses, each once, by how they were asked for; none of `none`."""
     asked = [] if text == NONE else [one.strip() for one in text.split("+")]
-    if twice := [one for one in asked if asked.count(one) > 1]:
+    names = [one.partition(":")[0] for one in asked]
+    if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"{flag} names {twice[0]} twice; name it once")
     return {f"{flag} {one}": make(axis, one, flag) for one in asked}
 

@@ -190,6 +190,10 @@ def make(**options):
         ({"objective": "kplus1"}, r"kplus1 needs a discriminator that tells classes: --conditioning with \+ac"),
         ({"objective": "gan-cls", "conditioning": "concat+ac"}, r"gan-cls needs a discriminator that is told the cl"),
         ({"regularisers": "rotation"}, r"rotation needs an --architecture whose discriminator tells rotations"),
+        (
+            {"objective": "kplus1", "conditioning": "concat+ac", "regularisers": "ac"},
+            "--objective kplus1 and --regularisers ac both teach .* classes of real pictures; leave one out",
+        ),
     ],
 )
 def test_losses_of_classes_say_what_they_miss(options, reason):

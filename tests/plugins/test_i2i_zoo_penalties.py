@@ -215,7 +215,7 @@ def test_the_penalty_bounds_the_critic_and_clipping_its_weights():
     images = [torch.full((8, 1, 1, 1), value) for value in (1.0, -1.0)]
     for _ in range(200):
         real, fake = (Judged(each, now.critic(each)) for each in images)
-        loss = gan.d(real.logit, fake.logit) + penalty.discriminator(now, real, fake)["penalty"]
+        loss = gan.d(real.logit, fake.logit) + penalty.discriminator(now, real, fake)["penalty_between"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

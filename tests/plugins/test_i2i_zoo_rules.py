@@ -57,6 +57,7 @@ LABELLED = synthetic_spec("labelled", 16)
         (None, {"lr_curve": "linear:start=2"}, r"start=2.0\) is outside 0-1"),
         (None, {"regularisers": "clip:bound=0"}, "clip:bound=0 leaves nothing"),
         (None, {"regularisers": "clip+clip"}, "--regularisers names clip twice"),
+        (None, {"gradient_penalty": "r1:gamma=1+r1:gamma=2"}, "--gradient-penalty names r1 twice; name it once"),
         (None, {"gradient_penalty": "r1:gamma=-1"}, "weight=-1,every=1 cannot be"),
         (DataSpec((), {"image": 3}, (20, 18)), {}, "use --image-size 20"),
     ],

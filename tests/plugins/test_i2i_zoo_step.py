@@ -60,10 +60,15 @@ def test_both_players_take_turns():
 
 
 def test_a_penalty_is_in_the_same_update_or_a_lazy_one():
-    both = ("discriminator", ["gan", "penalty"])
+    both = ("discriminator", ["gan", "penalty_between"])
     assert asked(make(gradient_penalty="gp"), range(2)) == [[both, G]] * 2
     lazy = asked(make(gradient_penalty="r1:gamma=1,every=3"), range(4))
     assert lazy == [[D, ("discriminator", ["penalty"]), G], [D, G], [D, G], [D, ("discriminator", ["penalty"]), G]]
+
+
+def test_all_penalties_go_together():
+    terms = ["drift", "gan", "penalty", "penalty_around", "penalty_between", "penalty_on_drawn"]
+    assert asked(make(gradient_penalty="gp+dragan+r1+r2+drift"), range(1)) == [[("discriminator", terms), G]]
 
 
 def test_a_lazy_penalty_is_multiplied_and_its_optimizer_shortened():

@@ -20,7 +20,7 @@ from i2i_zoo import recipe
 from i2i_zoo.biggan import BigGAN
 from i2i_zoo.methods.labeller import Classifier, Clusters, Labeller
 from i2i_zoo.moment import Moment
-from i2i_zoo.objectives.classes import cross_entropy
+from i2i_zoo.objectives.classes import CLASSES, cross_entropy
 from i2i_zoo.parts import Element, Judged
 
 LABELLER = "labeller"  # the phase, its optimizer, and the network
@@ -30,6 +30,7 @@ class Predictor(Element):
     """D: weight CE(classes of the real pictures that are known), of a head on the features that it judges by."""
 
     needs = frozenset({"labels", "classes", "told"})
+    teaches = CLASSES
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MANY = 100  # classes, beyond which telling those of drawn pictures makes them alike
 TURNS = 4  # by quarters
+CLASSES = "the classes of real pictures"  # which one element teaches
 
 
 def cross_entropy(logits: Tensor | None, labels: Tensor | None) -> Tensor:
@@ -42,6 +43,7 @@ class AuxiliaryClassifier(Element):
     """
 
     needs = frozenset({"labels", "classes", "asked"})
+    teaches = CLASSES
 
     def __init__(self, real: float = 1.0, fake: float = 1.0, generator: float = 1.0) -> None:
         super().__init__()
@@ -73,6 +75,7 @@ class ClassesAndFake(Element):
     """
 
     needs = frozenset({"labels", "classes"})
+    teaches = CLASSES
 
     def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns") -> None:
         super().__init__()
