@@ -192,7 +192,7 @@ def make(**options):
         ({"regularisers": "rotation"}, r"rotation needs an --architecture whose discriminator tells rotations"),
         (
             {"objective": "kplus1", "conditioning": "concat+ac", "regularisers": "ac"},
-            "--objective kplus1 and --regularisers ac both teach .* classes of real pictures; leave one out",
+            "--objective kplus1 and --regularisers ac both teach .* classes of real pictures; leave one of them out",
         ),
     ],
 )
