@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from i2i_zoo.layers.spectral import Spectral
 from i2i_zoo.parts import Architecture, Element, Shape
 
 if TYPE_CHECKING:
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
 BATCH_NORM = "batch norm in the discriminator"
 WORDS = {  # need: what to do where it is missing
     "labels": "pictures with classes: data of the kind labelled, a folder for each class",
-    "classes": "a discriminator that tells classes: --conditioning with +ac",
+    "classes": "a discriminator that tells classes: --conditioning with +ac, or --architecture biggan:predictor=true",
     "asked": "a generator that is told the class: --conditioning with concat+ or table+",
     "told": "a discriminator that is told the class: --conditioning with +concat or +projection",
-    "features": "an --architecture whose discriminator shows its features: dcgan",
-    "energy": "an --architecture whose discriminator is an autoencoder",
+    "features": "an --architecture whose discriminator shows its features: dcgan, resnet, biggan, sncnn",
+    "energy": "an --architecture whose discriminator is an autoencoder: ebgan, began",
     "logit": "an --architecture whose discriminator gives logits: dcgan",
-    "turns": "an --architecture whose discriminator tells rotations",
-    "embedding": "an --architecture whose discriminator has an encoder",
-    "styles": "an --architecture whose generator draws from styles",
+    "turns": "an --architecture whose discriminator tells rotations: resnet:turns=true",
+    "embedding": "an --architecture whose discriminator has an encoder: ebgan, began",
+    "styles": "an --architecture whose generator draws from styles: stylegan2",
 }
 REASONS = {  # what is forbidden: why, and what to do
     BATCH_NORM: "differentiates pictures one by one, and this discriminator has batch norm, which mixes them; "
@@ -108,6 +109,12 @@ def check_schedule(model: TwoPlayer) -> None:
     for asked, element in model.asked_for.items():
         if told := element.warns(o):
             warnings.warn(f"{asked}: {told}", stacklevel=2)
+    if o.weight_decay and any(isinstance(layer, Spectral) for layer in model.modules()):
+        warnings.warn(
+            f"--weight-decay {o.weight_decay:g}: spectral norm divides weights by their size, so what decay makes "
+            "smaller is the same network, which learns in ever larger steps; use --weight-decay 0",
+            stacklevel=2,
+        )
 
 
 def say_exempt(elements: Mapping[str, Element], ranks: int) -> None:

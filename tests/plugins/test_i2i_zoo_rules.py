@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -28,6 +29,7 @@ def make(spec=None, **options):
 
 ATTRIBUTES = DataSpec(("a", "b"), {"image": 3}, (16, 16), num_labels=2, extra={"labels": "attributes"})
 LABELLED = synthetic_spec("labelled", 16)
+SQUARES = synthetic_spec("images", 32)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,17 @@ class Wishing(Element):
         self.needs, self.forbids = frozenset(needs), frozenset(forbids)
 
 
+ARCHITECTURE = re.compile(r"an --architecture .*: (.+)$|--architecture (.+)$")
+
+
+@pytest.mark.parametrize("word", [word for word, said in rules.WORDS.items() if "--architecture" in said])
+def test_the_architectures_that_a_need_names_meet_it(word):
+    found = ARCHITECTURE.search(rules.WORDS[word])
+    for text in (found[1] or found[2]).split(", "):
+        made = spelling.make("architecture", text, "--architecture")
+        assert word in made.gives or (word == "logit" and "energy" not in made.gives), text
+
+
 @pytest.mark.parametrize("word", rules.WORDS)
 def test_every_need_says_what_to_do(word):
     with pytest.raises(ValueError, match=r"^--objective x needs .*(--|kind labelled)"):
@@ -118,6 +131,11 @@ def test_what_is_known_to_fail_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make(objective="wgan", regularisers="clip", optimizer="rmsprop")
+        make(weight_decay=0.1)
+        make(SQUARES, architecture="resnet:width=2")
+        make(SQUARES, architecture="resnet:width=2,spectral=none", weight_decay=0.1)
+    with pytest.warns(UserWarning, match=r"^--weight-decay 0.1: spectral norm .* use --weight-decay 0$"):
+        make(SQUARES, architecture="resnet:width=2", weight_decay=0.1)
 
 
 def test_what_sees_its_own_part_of_the_batch_alone_says_why():
