@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from types import SimpleNamespace
 
@@ -217,6 +218,19 @@ def test_losses_of_classes_reach_both_players(options):
         gradients = torch.autograd.grad(sum(terms.values()), list(net.parameters()), allow_unused=True)
         reached = [g is not None and bool(g.any()) for g in gradients]
         assert sum(reached) >= len(reached) - 2, player  # what a head that is not asked has
+
+
+@pytest.mark.parametrize("architecture", ["dcgan:width=2", "mlp:width=2"])
+def test_of_classes_and_fake_the_logit_is_what_was_taught(architecture):
+    model = make(architecture=architecture, conditioning="none+ac", objective="kplus1", augment="ada")
+    batch, (phase,) = synthetic_batch(model.spec, 4, 0), model.phases()
+    says = model.discriminator.eval()(batch["image"])
+    total = says.classes.exp().sum(dim=1)
+    assert torch.allclose(says.logit.sigmoid(), total / (total + 1))  # D(x) = Z / (Z + 1)
+    assert torch.equal(Moment(model, batch, i2i.Progress(phase, 0, 9)).critic(batch["image"]), says.logit)
+    again = copy.deepcopy(model).discriminator
+    again.classes.bias.data += 1
+    assert torch.allclose(again(batch["image"]).logit, says.logit + 1)
 
 
 def test_labels_of_drawn_pictures_are_drawn_not_copied():

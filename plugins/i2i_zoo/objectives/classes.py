@@ -6,11 +6,12 @@ Pictures whose class is unknown, -1, count in none of the losses of classes. CE 
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 import i2i
 from i2i import networks
@@ -71,7 +72,8 @@ class ClassesAndFake(Element):
     """A class more, the generated, whose logit is 0: K + 1 classes (Salimans et al., 2016, arXiv:1606.03498).
 
     D: CE of the known + `scale` (mean sp(-l_r) + mean sp(l_f)), where l = log sum exp of a picture's K logits;
-    G: mean sp(-l_f), or nothing with `generator=none`, for feature-matching instead.
+    G: mean sp(-l_f), or nothing with `generator=none`, for feature-matching instead. As D(x) = Z / (Z + 1) with the sum
+    Z of exponentials, l is the discriminator's logit for all who ask; a head of its own would learn nothing.
     """
 
     needs = frozenset({"labels", "classes"})
@@ -80,6 +82,9 @@ class ClassesAndFake(Element):
     def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns") -> None:
         super().__init__()
         self.scale, self.plays = scale, generator == "ns"
+
+    def adapt(self, model: TwoPlayer) -> None:
+        model.discriminator.register_forward_hook(by_classes)
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         unsupervised = F.softplus(-evidence(real)).mean() + F.softplus(evidence(fake)).mean()
@@ -93,6 +98,11 @@ def evidence(judged: Judged) -> Tensor:
     """log sum exp of K logits, (N,): what a sigmoid makes the probability that a picture is real."""
     assert judged.classes is not None
     return wide(judged.classes).logsumexp(dim=1)
+
+
+def by_classes(net: nn.Module, inputs: tuple[object, ...], judged: Judged) -> Judged:
+    """What a discriminator says, with the evidence for its logit: a hook."""
+    return replace(judged, logit=evidence(judged))
 
 
 class FeatureMatching(Element):
