@@ -131,7 +131,7 @@ class Zoo(i2i.Model):
         if not self.targets():
             return None
         if request.to is not None:
-            return self.spec.domains.index(request.to)
+            return self.targets().index(request.to)
         return int(Seeded(request.seed + OWN_STREAM).rand(1) * self.shape.classes)
 
     def grid(self, request: Any) -> list[list[tuple[str, Any]]] | None:

@@ -115,10 +115,6 @@ class S2GAN(BigGAN):
     def targets(self) -> tuple[str, ...]:
         return () if self.shape.generator_conditioning == "none" else self.names
 
-    def label(self, request: Any) -> int | None:
-        known = request.to is not None and self.targets()
-        return self.names.index(request.to) if known else super().label(request)
-
     def preview(self, examples: Sequence[tuple[i2i.Batch, Any]]) -> list[dict[str, Tensor]]:
         *drawn, real = super().preview(examples)
         return [*drawn, {f"{title}: {self.named(image)}": image for title, image in real.items()}]
