@@ -118,7 +118,7 @@ def test_the_generator_of_improved_dcgan_matches_features_alone():
     cls = load_class(CARDS["improved-dcgan"])
     net = cls(build(cls.Options, {"architecture": "improved-gan:width=4,maps=2"}), SPEC)
     terms = step(net, synthetic_batch(SPEC, 4))
-    assert set(terms["generator"]) == {"features"}
+    assert set(terms["generator"]) == {"feature_matching"}
     assert set(terms["discriminator"]) == {"classes", "gan"}
 
 

@@ -57,6 +57,12 @@ def test_what_elements_say_of_their_state_is_logged(name):
             assert logged(net, phase)["p"].item() == 0.25
 
 
+def test_what_regularisers_ask_stands_beside_a_methods_own_terms():
+    net = model("vaegan", regularisers="feature-matching", margin=0.0)
+    terms = logged(net, net.phases()[0])
+    assert {"generator/features", "generator/feature_matching", "generator/gan"} <= terms.keys()
+
+
 ALONE = "has networks for the steps of {} alone; use {} {}$"
 
 

@@ -122,8 +122,9 @@ class AutoencoderGAN(TwoPlayer):
         teaches, plays = self.balance(real_says, fake_says)
         updates = {"encoder": {"kl": code.divergence().mean(), "features": distance}}
         if plays:
-            terms = merged(each.generator(now, fake_says, real_says) for each in self._usual())
-            updates["generator"] = {"features": self.options.feature_weight * distance} | terms
+            own = {"features": self.options.feature_weight * distance}
+            asked = (each.generator(now, fake_says, real_says) for each in self._usual())
+            updates["generator"] = merged([own, *asked])
         yield updates
         if plays:
             self._stepped(now, "generator")

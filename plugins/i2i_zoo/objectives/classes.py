@@ -122,7 +122,7 @@ class FeatureMatching(Element):
     def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
         assert real is not None
         off = self.mean(fake) - self.mean(real).detach()
-        return {"features": self.weight * (off.abs().mean() if self.norm == "l1" else off.square().sum())}
+        return {"feature_matching": self.weight * (off.abs().mean() if self.norm == "l1" else off.square().sum())}
 
     @staticmethod
     def mean(judged: Judged) -> Tensor:
