@@ -68,8 +68,8 @@ class Moment:
         labels = [self.told(each.labels) for each in drawn]
         net = self.model.discriminator
         if len(drawn) > 1 and self.model.joint:
-            known = [each for each in labels if each is not None]
-            together = net(torch.cat(images), torch.cat(known) if known else None)
+            known = [each for each in labels if each is not None]  # all, or not of those drawn without a class
+            together = net(torch.cat(images), torch.cat(known) if len(known) == len(labels) else None)
             judged = together.split(*map(len, images))
         else:
             judged = [net(*pair) for pair in zip(images, labels, strict=True)]

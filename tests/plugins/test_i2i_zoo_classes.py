@@ -220,6 +220,17 @@ def test_losses_of_classes_reach_both_players(options):
         assert sum(reached) >= len(reached) - 2, player  # what a head that is not asked has
 
 
+@pytest.mark.parametrize("architecture", ["resnet:width=2", "dcgan:width=2,norm=layer"])
+def test_classes_are_told_of_pictures_that_were_drawn_without_one(architecture):
+    given = TINY | {"architecture": architecture, "conditioning": "none+ac", "objective": "kplus1"}
+    model = TwoPlayer(build(TwoPlayer.Options, given), synthetic_spec("labelled", 32))
+    now = Moment(model, synthetic_batch(model.spec, 4, 0), i2i.Progress(model.phases()[0], 0, 9))
+    real, fake = now.judge(now.pictures, now.draw(grad=False))  # in one batch
+    assert real.labels is now.pictures.labels
+    assert fake.labels is None
+    assert real.classes.shape == fake.classes.shape == (4, 3)
+
+
 @pytest.mark.parametrize("architecture", ["dcgan:width=2", "mlp:width=2"])
 def test_of_classes_and_fake_the_logit_is_what_was_taught(architecture):
     model = make(architecture=architecture, conditioning="none+ac", objective="kplus1", augment="ada")
