@@ -24,6 +24,15 @@ def layers_of(net: nn.Module) -> list[nn.Module]:
     return [layer for layer in net.modules() if isinstance(layer, LAYERS)]
 
 
+def check_layers(net: nn.Module, asked: str) -> None:
+    """Refuse a network without such layers. Raises ValueError."""
+    if not layers_of(net):
+        raise ValueError(
+            f"--regularisers {asked} is for weights of plain convolutions and linear layers, and this network has none "
+            "of them; leave it out, or use --architecture resnet"
+        )
+
+
 class Orthogonal(Element):
     """weight * |W W' o (1 - I)|^2, summed over a network's layers (Brock et al., 2018, arXiv:1809.11096, section 3.1).
 
@@ -36,6 +45,11 @@ class Orthogonal(Element):
         if weight < 0:
             raise ValueError(f"--regularisers ortho:weight={weight:g} rewards what it shall prevent; give 0 or more")
         self.weight, self.of = weight, of
+
+    def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        for player, net in (("g", generator), ("d", discriminator)):
+            if player in self.of:
+                check_layers(net, "ortho")
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         return {"ortho": self.weight * off_diagonal(now.model.discriminator)} if self.of in ("d", "gd") else {}
@@ -56,10 +70,13 @@ class Iterated(Element):
     """Keeps vectors (count, rows) for each layer of a player's network, and brings them nearer to singular ones."""
 
     count = 1
+    name = ""  # as a recipe asks for it
     player: Literal["generator", "discriminator"] = "discriminator"
 
     def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
-        for number, layer in enumerate(layers_of(generator if self.player == "generator" else discriminator)):
+        net = generator if self.player == "generator" else discriminator
+        check_layers(net, self.name)
+        for number, layer in enumerate(layers_of(net)):
             with torch.no_grad():
                 rows = torch.randn(self.count, len(matrix_of(layer)))
             self.register_buffer(f"u{number}", F.normalize(rows, dim=1))
@@ -91,6 +108,8 @@ class SpectralPenalty(Iterated):
     weights are used as they are: this is no normalisation.
     """
 
+    name = "sn-penalty"
+
     def __init__(self, weight: float = 0.01) -> None:
         super().__init__()
         if weight < 0:
@@ -118,7 +137,7 @@ class SingularClamp(Iterated):
     largest, which the first so stays near. In layers with spectral norm this moves directions alone.
     """
 
-    count = 2
+    count, name = 2, "singular-clamp"
     player = "generator"
 
     def __init__(self, bound: float | None = None, ratio: float = 2.0) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 import zoo_golden
 from i2i_zoo.layers.spectral import SPECTRAL, matrix_of
+from i2i_zoo.model import TwoPlayer
 from i2i_zoo.presets.large import BIGGAN
 from i2i_zoo.singular import Orthogonal, SingularClamp, SpectralPenalty, off_diagonal
 from torch import nn
@@ -153,3 +154,11 @@ def test_biggan_logs_its_largest_singular_values():
     for name, net in (("generator", model.generator), ("discriminator", model.discriminator)):
         largest = max(module.sigma.item() for module in net.modules() if hasattr(module, "sigma"))
         assert logged[f"sigma_{name}"].item() == largest > 0
+
+
+@pytest.mark.parametrize("asked", ["ortho", "ortho:of=d", "sn-penalty", "singular-clamp"])
+def test_networks_without_plain_layers_are_refused(asked):
+    given = {"architecture": "stylegan2:width=4,mapping=1", "latent": "normal:4", "regularisers": asked}
+    name = asked.partition(":")[0]
+    with pytest.raises(ValueError, match=f"^--regularisers {name} is for weights of plain convolutions"):
+        TwoPlayer(build(TwoPlayer.Options, given), synthetic_spec("images", 16))
