@@ -98,8 +98,12 @@ class Zoo(i2i.Model):
         """Draw pictures (N, C, H, W) of latents (N, *latent_shape), in the class that a request asks for."""
         label = self.label(request)
         labels = None if label is None else torch.full((len(latents),), label, device=latents.device)
-        images: Tensor = self.drawer()(latents, labels, None)
+        images: Tensor = self.painter(request)(latents, labels, None)
         return images
+
+    def painter(self, request: Any) -> nn.Module:
+        """The network that the pictures of a request are drawn with."""
+        return self.drawer()
 
     def drawn_latent(self, request: Any) -> Tensor:
         """The latent (1, *latent_shape) that a request stands for."""

@@ -48,15 +48,19 @@ class BigGAN(TwoPlayer):
         found = {name: [m.sigma for m in net.modules() if isinstance(m, Spectral)] for name, net in nets.items()}
         yield None, {f"sigma_{name}": torch.stack(sigmas).max() for name, sigmas in found.items() if sigmas}
 
-    def paint(self, latents: Tensor, request: Any) -> Tensor:
+    def painter(self, request: Any) -> nn.Module:
+        if not request.standing:
+            return super().drawer()
         device = next(self.generator.parameters()).device
         wanted = self.clock.of("generator"), request.standing, request.truncation, device
-        if self._standing[0] != wanted:
-            self._standing = wanted, self.stand(request.standing, request.truncation) if request.standing else None
-        return super().paint(latents, request)
+        known, net = self._standing
+        if net is None or known != wanted:
+            net = self.stand(request.standing, request.truncation)
+            self._standing = wanted, net
+        return net
 
     def drawer(self) -> nn.Module:
-        return self._standing[1] or super().drawer()
+        return self.painter(Request())  # as it is drawn with where nothing else is asked for
 
     @torch.inference_mode(False)
     @torch.no_grad()

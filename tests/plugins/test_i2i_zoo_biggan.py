@@ -254,15 +254,27 @@ def test_pictures_are_drawn_with_them_until_the_generator_moves():
         standing, plain = model.translate({}, asked), model.translate({}, Request(to=asked.to, seed=1, standing=0))
         assert not torch.allclose(standing, plain, atol=1e-3)
         assert torch.equal(model.translate({}, asked), standing)
-        first = model.drawer()
+        first = model.painter(asked)
         model.translate({}, Request(to=asked.to, seed=2))
-        assert model.drawer() is first
-        model.translate({}, Request(to=asked.to, seed=2, truncation=0.5))
-        assert model.drawer() is not first
+        assert model.painter(asked) is first
+        truncated = Request(to=asked.to, seed=2, truncation=0.5)
+        assert norms(model.painter(truncated))[0].running_mean.ne(norms(first)[0].running_mean).any()
     assert model.state_dict().keys() == keys
-    assert not any(parameter.is_inference() for parameter in model.drawer().buffers())
+    assert not any(parameter.is_inference() for parameter in model.painter(truncated).buffers())
     pickle.loads(pickle.dumps(model))
-    first = model.drawer()
+    first = model.painter(truncated)
     model.clock.tick("generator")
-    model.translate({}, Request(to=asked.to, seed=2, truncation=0.5))
-    assert model.drawer() is not first
+    assert model.painter(truncated) is not first
+
+
+@torch.no_grad()
+def test_what_draws_is_never_that_of_earlier_weights_or_of_another_request():
+    """The figure of memorisation draws with it, after pictures were drawn truncated, before more steps."""
+    model = made("biggan:width=2,shared=5")
+    z, labels = torch.randn(4, 20), torch.tensor([0, 1, 2, 0])
+    model.translate({}, Request(to=model.spec.domains[0], truncation=0.5))
+    assert torch.equal(model.drawer()(z, labels), model.stand(16, None)(z, labels))
+    for weights in model.average.net.parameters():
+        weights.mul_(0.5)
+    model.clock.tick("generator")
+    assert torch.equal(model.drawer()(z, labels), model.stand(16, None)(z, labels))
