@@ -73,6 +73,15 @@ def test_the_encoder_sees_the_distance_of_features(reference, monkeypatch):
     assert data["enc_loss"] == pytest.approx(nll + reference["vae_kl"]["kl_mean"], rel=1e-12)
 
 
+@pytest.mark.parametrize("augment", ["noise:std=1", "ada:p=1,kimg=0"])
+def test_the_distance_of_features_is_of_the_pictures_as_they_are(augment):
+    """Augmented, a picture and its reconstruction would be so in different ways."""
+    plain, augmented = (next(updates(model(margin=0.0, augment=asked))) for asked in ("none", augment))
+    for player, term in (("encoder", "kl"), ("encoder", "features"), ("generator", "features")):
+        assert torch.equal(augmented[player][term], plain[player][term])
+    assert not torch.equal(augmented["generator"]["gan"], plain["generator"]["gan"])
+
+
 def test_networks_have_the_published_numbers_of_weights():
     shape = Shape(3, (64, 64), 128)
     with torch.device("meta"):

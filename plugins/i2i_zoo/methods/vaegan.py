@@ -115,10 +115,7 @@ class AutoencoderGAN(TwoPlayer):
         z = torch.cat([code.draw(now.chance), now.latents(count)])
         fake = Drawn(self.generator(z, None, now.chance), z=z)  # reconstructions, then samples
         real_says, fake_says = now.judge(now.pictures, fake)
-        assert fake_says.features is not None
-        assert real_says.features is not None
-        off = wide(fake_says.features[:count]) - wide(real_says.features).detach()
-        distance = 0.5 * off.square().sum(dim=1).mean()
+        distance = self.distance(now, fake, real_says, fake_says)
         teaches, plays = self.balance(real_says, fake_says)
         updates = {"encoder": {"kl": code.divergence().mean(), "features": distance}}
         if plays:
@@ -132,6 +129,18 @@ class AutoencoderGAN(TwoPlayer):
         if teaches:  # of the same pictures: as if all had been updated at once
             yield from self.teach_discriminator(now, fake)
         yield from self.watched()
+
+    def distance(self, now: Moment, fake: Drawn, real_says: Judged, fake_says: Judged) -> Tensor:
+        """1/2 |f(x) - f(reconstruction)|^2, f the discriminator's features, of the pictures as they are.
+
+        What was judged is augmented, the two in different ways, and would differ by that: then they are looked at anew.
+        """
+        if self.augmentations:
+            real_says, fake_says = (self.discriminator(each.images) for each in (now.pictures, fake))
+        assert real_says.features is not None
+        assert fake_says.features is not None
+        off = wide(fake_says.features[: len(real_says.features)]) - wide(real_says.features).detach()
+        return 0.5 * off.square().sum(dim=1).mean()
 
     @torch.no_grad()
     def balance(self, real: Judged, fake: Judged) -> tuple[bool, bool]:
