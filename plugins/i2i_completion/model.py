@@ -110,7 +110,7 @@ class Completion(Filling):
         source, mask = inputs["source"], inputs["mask"]
         if not mask.any():
             return source
-        part = around(mask)  # a small hole in a large photo needs but its surroundings
+        part = around(mask, self.spec.image_size)
         made = source.clone()
         made[part] = self._shown(self._make(source[part], mask[part])).to(source)
         return self.put(source, made, mask, request)
@@ -145,11 +145,19 @@ def pixel_loss(made: Tensor, real: Tensor, mask: Tensor, kind: str = "mse") -> T
     return difference.abs().mean() / mask.mean().clamp_min(1e-6)
 
 
-def around(mask: Tensor) -> tuple[slice, slice, slice, slice]:
-    """The part of pictures that what is made in the holes of a mask (N, 1, H, W) depends on, in multiples of 4."""
+def around(mask: Tensor, trained: tuple[int, int]) -> tuple[slice, slice, slice, slice]:
+    """The part of pictures that is shown to the network to fill the holes of a mask (N, 1, H, W), in multiples of 4.
+
+    It is as large as the pictures (H, W) of training: with more around a hole than it ever saw, the network gets its
+    colours wrong. Around holes of more than half that size it is twice theirs, or as far as anything can matter.
+    """
     spans = []
-    for other in (3, 2):
+    for other, length, usual in zip((3, 2), mask.shape[2:], trained, strict=True):
         set_ = mask.any(dim=other).any(dim=0)[0].nonzero()[:, 0]
         first, last = int(set_[0]), int(set_[-1]) + 1
-        spans.append(slice(max(0, first - REACH) // 4 * 4, -(-(last + REACH) // 4) * 4))
+        hole = last - first
+        side = min(max(usual, 2 * hole), hole + 2 * REACH)
+        side = min(-(-side // 4) * 4, length)
+        start = min(max(0, (first + last - side) // 2) // 4 * 4, length - side)
+        spans.append(slice(start, start + side))
     return (slice(None), slice(None), *spans)

@@ -320,20 +320,43 @@ def test_what_lies_under_the_hole_is_not_looked_at():
     assert not torch.equal(filled[~known], source[~known])
 
 
-def test_of_a_large_photo_only_the_surroundings_of_the_hole_are_computed():
+@pytest.mark.parametrize(
+    ("rows", "columns", "seen"),
+    [
+        ((341, 350), (322, 331), (32, 32)),  # a small hole: as much as in training
+        ((341, 361), (322, 331), (40, 32)),  # a larger one: twice its side
+        ((0, 9), (651, 660), (32, 32)),  # at the border
+        ((150, 480), (170, 500), (652, 652)),  # as far as what is there can matter
+    ],
+)
+def test_of_a_large_photo_only_the_surroundings_of_the_hole_are_looked_at(rows, columns, seen):
     model = make(norm="before")
     train(model, 2, "completion")
     source, mask = torch.rand(1, 3, 700, 660) * 2 - 1, torch.zeros(1, 1, 700, 660)
-    mask[:, :, 341:350, 322:331] = 1
+    hole = (slice(None), slice(None), slice(*rows), slice(*columns))
+    mask[hole] = 1
     sizes = []
     model.completion.register_forward_hook(lambda _, given, __: sizes.append(tuple(given[0].shape[2:])))
     with evaluating(model):
         part = model.translate({"source": source, "mask": mask}, i2i.Request())
         whole = model._shown(model._make(source, mask))
-    assert sizes[0][0] <= 9 + 2 * REACH + 6
-    assert sizes[0][1] <= 9 + 2 * REACH + 6
-    assert sizes[1] == (700, 660)
-    torch.testing.assert_close(part[:, :, 341:350, 322:331], whole[:, :, 341:350, 322:331], rtol=1e-4, atol=1e-5)
+    assert sizes == [seen, (700, 660)]
+    assert torch.equal(part * (1 - mask), source * (1 - mask))
+    assert not torch.equal(part[hole], source[hole])
+    if seen[0] >= rows[1] - rows[0] + 2 * REACH - 8:
+        torch.testing.assert_close(part[hole], whole[hole], rtol=1e-4, atol=1e-5)
+
+
+def test_a_small_hole_is_filled_as_in_a_crop_of_the_size_of_training():
+    model = make()
+    train(model, 2, "completion")
+    source, mask = torch.rand(1, 3, 96, 128) * 2 - 1, torch.zeros(1, 1, 96, 128)
+    mask[:, :, 50:60, 71:83] = 1
+    crop = (slice(None), slice(None), slice(36, 68), slice(60, 92))
+    with evaluating(model):
+        filled = model.translate({"source": source, "mask": mask}, i2i.Request())
+        alone = model.translate({"source": source[crop], "mask": mask[crop]}, i2i.Request())
+    torch.testing.assert_close(filled[crop], alone)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (37, 50), (33, 64)])
