@@ -138,6 +138,7 @@ class Element(nn.Module):
     needs: ClassVar[frozenset[str]] = frozenset()
     forbids: ClassVar[frozenset[str]] = frozenset()
     needs_real: ClassVar[bool] = False  # the generator's update looks at real pictures, too
+    pairs: ClassVar[bool] = False  # each real picture with a generated one: there must be as many
     couples: ClassVar[str] = ""
     gathers: ClassVar[bool] = True
     twice: ClassVar[tuple[str, ...]] = ()  # "discriminator", "generator": networks whose derivative it differentiates

@@ -101,9 +101,9 @@ def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None
 def check_schedule(model: TwoPlayer) -> None:
     """Refuse numbers of a recipe that exclude each other, and warn of what is known to fail."""
     o = model.options
-    needs_real = [asked for asked, element in model.asked_for.items() if element.needs_real]
-    if o.generator_draws > 1 and needs_real:
-        raise ValueError(f"{needs_real[0]} compares as many generated pictures with real ones; use --generator-draws 1")
+    pairing = [asked for asked, element in model.asked_for.items() if element.pairs]
+    if o.generator_draws > 1 and pairing:
+        raise ValueError(f"{pairing[0]} pairs each real picture with a generated one; use --generator-draws 1")
     if o.generator_draws > 1 and o.reuse:
         raise ValueError("--reuse has one draw for both players; use --generator-draws 1 or --no-reuse")
     for asked, element in model.asked_for.items():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from i2i_zoo import spelling
 from i2i_zoo.model import TwoPlayer
+from i2i_zoo.presets.spectral import SNGAN
 
 import i2i
 from i2i.options import build
@@ -51,6 +52,21 @@ def test_an_average_of_one_is_a_pair(average, pair):
     r, f = torch.randn(2, 5)
     if average != "ra-ls":  # of squares alone the order does not matter less
         assert whole.d(r, f).item() != pytest.approx(one.d(r, f).item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("objective", ["ra", "ra-ls", "ra-hinge"])
+def test_averages_are_of_any_number_of_pictures(objective):
+    """The recipe of sngan draws twice as many for its generator."""
+    torch.manual_seed(0)
+    options = {"architecture": "resnet:width=2", "objective": objective, "gradient_penalty": "r1", "n_critic": 1}
+    model = SNGAN(build(SNGAN.Options, options), synthetic_spec("images", 32))
+    assert model.options.generator_draws == 2
+    sizes = []
+    model.discriminator.register_forward_pre_hook(lambda net, args: sizes.append(len(args[0])))
+    terms = dict(model.train_step(synthetic_batch(model.spec, 4, 0), i2i.Progress(model.phases()[0], 0, 9)))
+    assert sizes == [8, 4, 12]  # both, the penalty, and real ones with twice as many drawn ones
+    assert set(terms["discriminator"]) == {"gan", "penalty"}
+    assert all(term.isfinite() for updated in terms.values() for term in updated.values())
 
 
 @pytest.mark.parametrize("text", ["rs", "ra-hinge"])

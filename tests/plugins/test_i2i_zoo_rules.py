@@ -119,10 +119,10 @@ def test_what_networks_offer():
     assert has(conditioning="concat+concat") >= {"asked", "told"}
 
 
-def test_a_comparison_with_real_pictures_needs_as_many(monkeypatch):
-    monkeypatch.setattr("i2i_zoo.objectives.classic.Hinge.needs_real", True)
-    with pytest.raises(ValueError, match=r"^--objective hinge compares .* use --generator-draws 1$"):
-        make(objective="hinge", generator_draws=2)
+@pytest.mark.parametrize("objective", ["rs", "rs-ls", "rs-hinge:scale=2"])
+def test_pairs_need_as_many_generated_pictures_as_real_ones(objective):
+    with pytest.raises(ValueError, match=rf"^--objective {objective} pairs each .*; use --generator-draws 1$"):
+        make(objective=objective, generator_draws=2)
 
 
 def test_what_is_known_to_fail_is_said():

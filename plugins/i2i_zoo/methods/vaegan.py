@@ -25,7 +25,6 @@ from i2i_zoo.architectures.vaegan import THREE
 from i2i_zoo.methods.vae import check_latent
 from i2i_zoo.model import PREVIEWED, TwoPlayer
 from i2i_zoo.moment import Drawn, Moment
-from i2i_zoo.objectives.relativistic import Averaged, Paired
 from i2i_zoo.parts import Divergence, Element, Judged, merged, wide
 
 
@@ -96,7 +95,7 @@ class AutoencoderGAN(TwoPlayer):
                 "here the equilibrium says who is updated, each by as many pictures; "
                 "use --n-critic 1 --critic-warmup 0 --generator-draws 1, and --margin"
             )
-        if isinstance(self._usual()[0], Paired) and not isinstance(self._usual()[0], Averaged):
+        if self._usual()[0].pairs:
             raise ValueError(
                 f"--objective {options.objective} pairs each real picture with a generated one, and here are twice as "
                 "many, reconstructions and samples; use --objective vaegan"

@@ -16,7 +16,7 @@ from i2i_zoo.parts import Divergence
 class Paired(Divergence):
     """D: mean l(r_i - f_i), of pairs; G: mean l(f_i - r_i); both times `scale`."""
 
-    needs_real = True
+    needs_real = pairs = True
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
@@ -37,6 +37,7 @@ class Paired(Divergence):
 class Averaged(Paired):
     """D: mean l(r - mean f) + mean l(mean r - f); G: with r and f exchanged; both times `scale`, the authors' half."""
 
+    pairs = False
     couples = "its means are over the batch"
 
     def __init__(self, scale: float = 0.5) -> None:
