@@ -9,7 +9,7 @@ import i2i
 from i2i import augment, networks
 from i2i_zoo import warps
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Augmentation, Judged
+from i2i_zoo.parts import PLAYERS, Augmentation, Judged
 
 
 class DiffAugment(Augmentation):
@@ -51,6 +51,7 @@ class ADA(Augmentation):
     """
 
     forbids = frozenset({"energy"})  # whose sign says nothing
+    spares = PLAYERS
 
     def __init__(self, target: float = 0.6, kimg: float = 500.0, interval: int = 4, p: float = 0.0) -> None:
         super().__init__()

@@ -41,7 +41,9 @@ class TwoPlayer(Zoo):
         self.asked_for = self._elements()
         self.elements = nn.ModuleList(self.asked_for.values())
         self.augmentations = [each for each in self.elements if isinstance(each, Augmentation)]
-        rules.check_elements(self.asked_for, rules.offered(self.architecture, self.discriminator, self.shape))
+        offered = rules.offered(self.architecture, self.discriminator, self.shape)
+        rules.check_elements(self.asked_for, offered)
+        rules.check_taught(self, offered)
         rules.check_schedule(self)
         for element in self.asked_for.values():
             element.adapt(self)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from i2i_zoo.moment import Moment
 
 
+PLAYERS = ("discriminator", "generator")
+
+
 class Chance(Protocol):
     """A source of numbers: of a train step (`i2i.Progress` is one), or of a seed."""
 
@@ -142,6 +145,7 @@ class Element(nn.Module):
     couples: ClassVar[str] = ""
     gathers: ClassVar[bool] = True
     twice: ClassVar[tuple[str, ...]] = ()  # "discriminator", "generator": networks whose derivative it differentiates
+    spares: ClassVar[tuple[str, ...]] = ()  # players that its terms teach nothing, as those of weights alone do
     teaches: ClassVar[str] = ""  # what one element of a recipe can teach at most, and this one does
     every: int = 1
 

@@ -9,7 +9,7 @@ import i2i
 from i2i import networks
 from i2i_zoo.layers.equalised import exact
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Element, Judged, wide
+from i2i_zoo.parts import PLAYERS, Element, Judged, wide
 
 
 class PathLength(Element):
@@ -23,6 +23,7 @@ class PathLength(Element):
     needs = frozenset({"styles"})
     couples = "its mean length is over the batch"
     twice = ("generator",)
+    spares = PLAYERS
 
     def __init__(self, weight: float = 2.0, every: int = 4, decay: float = 0.01, shrink: int = 2) -> None:
         super().__init__()

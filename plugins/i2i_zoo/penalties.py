@@ -11,13 +11,14 @@ from torch import Tensor
 import i2i
 from i2i import losses, networks
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Element, Judged, wide
+from i2i_zoo.parts import PLAYERS, Element, Judged, wide
 
 
 class Slope(Element):
     """A penalty on the gradient of the discriminator's logits, weighted."""
 
     forbids = frozenset({"batch norm in the discriminator"})
+    spares = PLAYERS
     twice = ("discriminator",)
 
     def __init__(self, weight: float, every: int = 1) -> None:
@@ -100,6 +101,8 @@ class R2(Slope):
 
 class Drift(Element):
     """weight * mean C(real)^2: a critic's logits stay near 0 (Karras et al., 2017, arXiv:1710.10196)."""
+
+    spares = PLAYERS
 
     def __init__(self, weight: float = 1e-3) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import i2i
 from i2i_zoo.latents import Seeded
 from i2i_zoo.layers.virtual import Comparing, Referenced
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Architecture, Element, Judged, wide
+from i2i_zoo.parts import PLAYERS, Architecture, Element, Judged, wide
 from i2i_zoo.rules import has_batch_norm
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class HistoricalAverage(Element):
 
     The present value is not in the mean, which is held in buffers.
     """
+
+    spares = PLAYERS
 
     def __init__(self, weight: float = 1e-3) -> None:
         super().__init__()

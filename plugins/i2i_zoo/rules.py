@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from i2i_zoo.layers.spectral import Spectral
-from i2i_zoo.parts import Architecture, Element, Shape
+from i2i_zoo.parts import PLAYERS, Architecture, Element, Shape
 
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
@@ -96,6 +96,26 @@ def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None
             raise ValueError(
                 f"{other} and {asked} both teach the discriminator {element.teaches}; leave one of them out"
             )
+
+
+def check_taught(model: TwoPlayer, has: frozenset[str]) -> None:
+    """Refuse a recipe without a loss of one of the players, or of the classes that it names. Raises ValueError."""
+    o, elements = model.options, model.asked_for.values()
+    for player in PLAYERS:
+        own = getattr(Element, player)
+        if all(getattr(type(each), player) is own or player in each.spares for each in elements):
+            hint = "add --regularisers feature-matching, or " * (player == "generator")
+            raise ValueError(
+                f"--objective {o.objective} leaves the {player} without a loss, and nothing else that is asked for has "
+                f"one; {hint}use another --objective"
+            )
+    if "classes" in has and not any("classes" in each.needs for each in elements):
+        if model.shape.discriminator_conditioning == "ac":
+            loss = "--objective kplus1" if model.shape.generator_conditioning == "none" else "--regularisers ac"
+            asked, hint = f"--conditioning {o.conditioning}", f"use {loss}, or --conditioning none"
+        else:
+            asked, hint = f"--architecture {o.architecture}", "use --regularisers predictor, or no predictor=true"
+        raise ValueError(f"{asked} lets the discriminator name classes, and nothing teaches it which; {hint}")
 
 
 def check_schedule(model: TwoPlayer) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import i2i
 from i2i_zoo.layers.spectral import TINY, Players, matrix_of
 from i2i_zoo.moment import Moment
-from i2i_zoo.parts import Element, Judged, wide
+from i2i_zoo.parts import PLAYERS, Element, Judged, wide
 
 LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
@@ -39,6 +39,8 @@ class Orthogonal(Element):
     Rows of a layer shall be at right angles, and as long as they like: the diagonal is left out. BigGAN-PyTorch adds
     the gradient of half of it, weight=5e-5 here.
     """
+
+    spares = PLAYERS
 
     def __init__(self, weight: float = 1e-4, of: Players = "g") -> None:
         super().__init__()
@@ -69,6 +71,7 @@ def off_diagonal(net: nn.Module) -> Tensor:
 class Iterated(Element):
     """Keeps vectors (count, rows) for each layer of a player's network, and brings them nearer to singular ones."""
 
+    spares = PLAYERS
     count = 1
     name = ""  # as a recipe asks for it
     player: Literal["generator", "discriminator"] = "discriminator"

@@ -13,6 +13,8 @@ from i2i_zoo.model import TwoPlayer
 from i2i_zoo.moment import Moment
 from i2i_zoo.objectives.classes import cross_entropy, evidence
 from i2i_zoo.parts import Judged
+from i2i_zoo.presets.early import GAN, IMPROVEDDCGAN
+from i2i_zoo.presets.few_labels import S2GANCO
 
 import i2i
 from i2i.options import build
@@ -200,6 +202,24 @@ def make(**options):
 def test_losses_of_classes_say_what_they_miss(options, reason):
     with pytest.raises(ValueError, match=reason):
         make(**options)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options", "reason"),
+    [
+        (IMPROVEDDCGAN, {"regularisers": "none"}, "^--objective kplus1:generator=none leaves the generator"),
+        (IMPROVEDDCGAN, {"regularisers": "historical"}, "without a loss, .* --regularisers feature-matching"),
+        (IMPROVEDDCGAN, {"regularisers": "ortho:of=gd"}, "leaves the generator without a loss"),
+        (IMPROVEDDCGAN, {"regularisers": "virtual-norm"}, "add --regularisers feature-matching"),
+        (GAN, {"conditioning": "concat+ac"}, r"^--conditioning concat\+ac lets .*; use --regularisers ac, or"),
+        (GAN, {"conditioning": "none+ac"}, "nothing teaches it which; use --objective kplus1, or --cond"),
+        (S2GANCO, {"regularisers": "ortho"}, "=true lets .*; use --regularisers predictor, or no predi"),
+    ],
+)
+def test_who_is_taught_by_nothing_is_said_when_built(cls, options, reason):
+    small = {"architecture": cls.small["architecture"]}
+    with pytest.raises(ValueError, match=reason):
+        cls(build(cls.Options, small | options), synthetic_spec("labelled", 32))
 
 
 @pytest.mark.parametrize(

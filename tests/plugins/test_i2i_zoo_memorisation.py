@@ -59,7 +59,7 @@ def test_nothing_held_back_is_no_figure():
     ],
 )
 def test_a_probe_sees_features_and_the_figure_needs_no_labels_told(conditioning, architecture, width):
-    objective = "ebgan" if "ebgan" in architecture else "ns"
+    objective = "ebgan" if "ebgan" in architecture else "kplus1" if "+ac" in conditioning else "ns"
     model = make("labelled", conditioning=conditioning, architecture=architecture, objective=objective)
     images = synthetic_batch(model.spec, 5, 0)["image"]  # no whole groups of four
     features = model.features(images)

@@ -71,7 +71,7 @@ def test_what_makes_no_sense_is_refused(spec, options, reason):
 
 def test_what_makes_sense_is_not_refused():
     make(architecture="dcgan:width=2,norm=layer", gradient_penalty="gp+r1:every=4")
-    make(LABELLED, architecture="mlp:width=2", conditioning="concat+ac", objective="hinge", gradient_penalty="r1")
+    make(LABELLED, architecture="mlp:width=2", conditioning="concat+ac", regularisers="ac", gradient_penalty="r1")
     assert make(LABELLED).targets() == ()
     assert make(LABELLED, conditioning="concat+none").targets() == ("cat", "dog", "fox")
 
@@ -114,7 +114,7 @@ def test_what_networks_offer():
         return rules.offered(model.architecture, model.discriminator, model.shape)
 
     assert has() == {"features", "labels", "logit", rules.BATCH_NORM}
-    told = has(architecture="dcgan:width=2,norm=none", conditioning="concat+ac")
+    told = has(architecture="dcgan:width=2,norm=none", conditioning="concat+ac", regularisers="ac")
     assert told == {"features", "labels", "logit", "asked", "classes"}
     assert has(conditioning="concat+concat") >= {"asked", "told"}
 

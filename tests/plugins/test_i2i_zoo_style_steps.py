@@ -80,6 +80,8 @@ def test_networks_are_told_classes(name, conditioning):
     if name != "progan":
         architecture += ",mapping=2"
     options = {"architecture": architecture, "latent": "normal:4", "conditioning": conditioning}
+    if "+ac" in conditioning:
+        options["regularisers"] = "ac"
     check_model(name, image_size=side, batch_size=4, **options)
 
 

@@ -81,7 +81,8 @@ class ClassesAndFake(Element):
 
     def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns") -> None:
         super().__init__()
-        self.scale, self.plays = scale, generator == "ns"
+        self.scale = scale
+        self.spares = ("generator",) if generator == "none" else ()  # type: ignore[misc]  # depends on its numbers
 
     def adapt(self, model: TwoPlayer) -> None:
         model.discriminator.register_forward_hook(by_classes)
@@ -91,7 +92,7 @@ class ClassesAndFake(Element):
         return {"classes": cross_entropy(real.classes, real.labels), "gan": self.scale * unsupervised}
 
     def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
-        return {"gan": F.softplus(-evidence(fake)).mean()} if self.plays else {}
+        return {} if self.spares else {"gan": F.softplus(-evidence(fake)).mean()}
 
 
 def evidence(judged: Judged) -> Tensor:
