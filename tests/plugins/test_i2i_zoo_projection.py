@@ -73,7 +73,9 @@ def test_distances_see_what_has_a_weight_alone():
 
 
 @pytest.mark.parametrize(
-    ("make_model", "share"), [(lambda: spread(make()), 0.02), (styled, 0.02), (infogan, 0.05)], ids=str
+    ("make_model", "share"),
+    [(lambda: spread(make()), 0.02), (styled, 0.02), (infogan, 0.05)],
+    ids=["plain", "styled", "codes"],
 )
 def test_a_picture_that_was_drawn_is_found(make_model, share):
     model = make_model().eval()
