@@ -49,6 +49,15 @@ class Shape:
     classes: int = 0
     conditioning: str = "none"
 
+    def check_sides(self, multiple: int, least: int) -> None:
+        """Raise ValueError, with the nearest size, unless both sides are multiples of a number and large enough."""
+        if any(side % multiple or side < least for side in self.size):
+            near = max(least, multiple * round(self.size[0] / multiple))
+            raise ValueError(
+                f"these networks are for sides of {least} pixels or more that are multiples of {multiple}, not "
+                f"{self.size[0]} x {self.size[1]}; use --image-size {near}"
+            )
+
     @property
     def generator_conditioning(self) -> str:
         """How the generator is told the class: what stands before the plus."""

@@ -32,12 +32,7 @@ class ImprovedGAN(Architecture):
     gives = frozenset({"features"})
 
     def check(self, to: Shape) -> None:
-        if any(side % 8 or side < 16 for side in to.size):
-            near = max(16, 8 * round(to.size[0] / 8))
-            raise ValueError(
-                f"these networks are for sides of 16 pixels or more that are multiples of 8, not {to.size[0]} x "
-                f"{to.size[1]}; use --image-size {near}"
-            )
+        to.check_sides(8, 16)
         if to.discriminator_conditioning != "ac":
             raise ValueError(f"this discriminator is a classifier; use --conditioning {to.generator_conditioning}+ac")
 

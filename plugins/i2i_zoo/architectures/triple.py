@@ -27,12 +27,7 @@ class Triple(Architecture):
     gives = frozenset({"features"})
 
     def check(self, to: Shape) -> None:
-        if any(side % 8 or side < 24 for side in to.size):
-            near = max(24, 8 * round(to.size[0] / 8))
-            raise ValueError(
-                f"these networks are for sides of 24 pixels or more that are multiples of 8, not {to.size[0]} x "
-                f"{to.size[1]}; use --image-size {near}"
-            )
+        to.check_sides(8, 24)
         if to.conditioning != "concat+concat":
             raise ValueError("both networks are told the class in every layer; use --conditioning concat+concat")
 
