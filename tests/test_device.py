@@ -65,6 +65,27 @@ def test_auto_takes_bf16_only_where_the_hardware_has_it_and_it_pays(
     assert not has_bf16(torch.device("mps"))
 
 
+@pytest.mark.parametrize("slow", [torch.float32, torch.bfloat16])
+def test_whether_bf16_pays_is_told_by_the_least_of_single_threaded_turns(
+    monkeypatch: pytest.MonkeyPatch, slow: torch.dtype
+) -> None:
+    """A busy machine must not decide it: every second turn of a kind is held up here, and the kinds take turns."""
+    turns: list[tuple[torch.dtype, int]] = []
+    now, threads = 0.0, torch.get_num_threads()
+
+    def convolve(net: nn.Conv2d, images: torch.Tensor) -> torch.Tensor:
+        nonlocal now
+        now += (2e-3 if images.dtype == slow else 1e-3) + (len(turns) // 2 % 2) * 0.1
+        turns.append((images.dtype, torch.get_num_threads()))
+        return images * net.weight.sum()
+
+    monkeypatch.setattr(nn.Conv2d, "forward", convolve)
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: now)
+    assert devices.bf16_pays.__wrapped__() == (slow == torch.float32)
+    assert turns == [(kind, 1) for kind in (torch.float32, torch.bfloat16)] * 8
+    assert torch.get_num_threads() == threads
+
+
 def test_fp16_is_refused_where_it_cannot_work() -> None:
     plain: Any = SimpleNamespace(eager=())
     penalised: Any = SimpleNamespace(eager=("judge_a", "judge_b"))
