@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -192,13 +193,37 @@ class Augmentation(Element):
         raise NotImplementedError
 
 
+class Share(float):
+    """A number of a part that is between 0 and 1, and neither."""
+
+
 class Divergence(Element):
     """An objective of logits alone: a new one is a docstring with its formula, and two functions.
 
+    Its numbers are what the class says they are, `margin = 1.0`, until an option says otherwise, `:margin=2`.
     Two-sample losses are the sum of both means, without a half, unless the paper has one.
     """
 
     forbids = frozenset({"energy"})
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = [base for base in cls.__mro__ if issubclass(base, Divergence) and base is not Divergence]
+        said = {name: getattr(cls, name) for base in own for name in vars(base)}
+        taken = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_kind(default))
+            for name, default in said.items()
+            if isinstance(default, (bool, int, float, str)) and name[0] != "_" and not hasattr(Element, name)
+        ]
+        plain = cls.__init__ is Divergence.__init__  # else the class says itself what it takes
+        cls.__signature__ = Signature(taken) if plain else None  # type: ignore[attr-defined]
+
+    def __init__(self, **numbers: Any) -> None:
+        super().__init__()
+        for name, value in signature(type(self)).bind(**numbers).arguments.items():
+            if isinstance(getattr(self, name), Share) and not 0 < value < 1:
+                raise ValueError(f"--objective has {name}={value:g}; give between 0 and 1")
+            setattr(self, name, value)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         """The discriminator's loss of logits (N,) of real and of generated pictures."""
@@ -217,6 +242,10 @@ class Divergence(Element):
     def _logit(self, judged: Judged) -> Tensor:
         logit = wide(judged.logit)
         return networks.gather(logit) if self.couples else logit
+
+
+def _kind(default: object) -> type:
+    return float if isinstance(default, float) else type(default)
 
 
 def merged(all_terms: Iterable[i2i.Terms]) -> i2i.Terms:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from importlib import import_module
 
 import pytest
 import torch
-from i2i_zoo import spelling
-from i2i_zoo.objectives.divergences import LogLambertW
+from i2i_zoo import cards, spelling
+from i2i_zoo.objectives.divergences import log_lambert
+from i2i_zoo.parts import Divergence
 
 PI = 0.3
 ROWS = {  # spelling: row of the reference, f, f'(1)
@@ -116,16 +119,56 @@ def test_a_divergence_is_finite_far_from_0(text, logit):
 
 def test_lamberts_function():
     y = torch.cat([torch.linspace(-80, 14, 500), torch.tensor([100.0, 1e4, 1e6])]).double().requires_grad_()
-    log = LogLambertW.apply(y)
+    log = log_lambert(y)
     assert (log.exp() + log).tolist() == pytest.approx(y.tolist(), rel=1e-12, abs=1e-12)
-    assert LogLambertW.apply(torch.ones(1)).item() == pytest.approx(0, abs=1e-7)  # W(e) = 1
-    assert LogLambertW.apply(torch.zeros(1)).exp().item() == pytest.approx(0.567143290409784)  # the omega constant
+    assert log_lambert(torch.ones(1)).item() == pytest.approx(0, abs=1e-7)  # W(e) = 1
+    assert log_lambert(torch.zeros(1)).exp().item() == pytest.approx(0.567143290409784)  # the omega constant
     few = torch.tensor([-2.0, 0.3, 1.7], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(LogLambertW.apply, (few,))
-    assert torch.autograd.gradgradcheck(LogLambertW.apply, (few,))
+    assert torch.autograd.gradcheck(log_lambert, (few,))
+    assert torch.autograd.gradgradcheck(log_lambert, (few,))
 
 
 @pytest.mark.parametrize("pi", [0, 1])
 def test_shares_of_nothing_are_refused(pi):
     with pytest.raises(ValueError, match="give between 0 and 1"):
         make(f"fgan-weighted-js:pi={pi}")
+
+
+def divergences():
+    """The classes of objectives that are nothing but two functions of logits, but for those of one method's players."""
+    for part in (part for part in cards.parts() if part.target.startswith("i2i_zoo.objectives")):
+        module, _, name = part.target.partition(":")
+        cls = getattr(import_module(module), name)
+        if isinstance(cls, type) and issubclass(cls, Divergence) and cls.discriminator is Divergence.discriminator:
+            yield cls
+
+
+@pytest.mark.parametrize("cls", {cls.__name__: cls for cls in divergences()}.values())
+def test_a_divergence_is_at_most_10_lines(cls):
+    assert cls.__doc__
+    assert len(inspect.getsource(cls).splitlines()) <= 10
+
+
+def test_all_kinds_of_divergences_are_counted():
+    assert {"NonSaturating", "LeastSquares", "WeightedJensenShannon", "Jeffrey", "RaHinge", "EnergyBased"} <= {
+        cls.__name__ for cls in divergences()
+    }
+
+
+def test_the_numbers_of_a_divergence_are_those_of_its_class():
+    class Steep(Divergence):
+        """D: steep mean f; G: -mean f."""
+
+        needs_real, steep, times = False, 2.0, 3
+
+    class Steeper(Steep):
+        """As Steep."""
+
+        steep, own = 5.0, True
+
+    made = Steeper(own=False)
+    assert (made.steep, made.own, made.times) == (5.0, False, 3)
+    taken = inspect.signature(Steeper).parameters
+    assert {name: each.annotation for name, each in taken.items()} == {"steep": float, "own": bool, "times": int}
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        Steep(own=True)

@@ -140,18 +140,15 @@ class MismatchAware(NonSaturating):
     """
 
     needs = frozenset({"labels", "told"})
-
-    def __init__(self, negatives: float = 1.0, smooth: float = 1.0) -> None:
-        super().__init__(smooth)
-        self.negatives = negatives
+    negatives = 1.0
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         assert real.labels is not None
         (wrong,) = now.judge(Drawn(real.images, self.others(now, real.labels)))
         r, f = wide(real.logit), wide(fake.logit)
         return {
-            "gan": self.d(r, f) - (1 - self.negatives) * F.softplus(f).mean(),
-            "mismatch": self.negatives * F.softplus(wide(wrong.logit)).mean(),
+            "gan": self.d(r, f) - self.d_scale * (1 - self.negatives) * F.softplus(f).mean(),
+            "mismatch": self.d_scale * self.negatives * F.softplus(wide(wrong.logit)).mean(),
         }
 
     @staticmethod

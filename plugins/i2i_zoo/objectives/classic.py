@@ -12,19 +12,12 @@ from i2i_zoo.parts import Divergence
 
 
 class NonSaturating(Divergence):
-    """D: mean sp(-r) + mean sp(f); G: mean sp(-f) (Goodfellow et al., 2014, arXiv:1406.2661).
+    """D: mean sp(-r) + mean sp(f), times `d_scale`; G: mean sp(-f) (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
-    `smooth` is what the discriminator shall believe of real pictures: at 0.9 (one-sided smoothing; Salimans et al.,
-    2016, arXiv:1606.03498) the first term is 0.9 sp(-r) + 0.1 sp(r). `d_scale` multiplies the discriminator's loss.
-    """
+    smooth, d_scale = 1.0, 1.0  # smooth=0.9: 0.9 sp(-r) + 0.1 sp(r), one-sided smoothing (arXiv:1606.03498)
 
-    def __init__(self, smooth: float = 1.0, d_scale: float = 1.0) -> None:
-        super().__init__()
-        self.smooth, self.d_scale = smooth, d_scale
-
-    def d(self, r: Tensor, f: Tensor) -> Tensor:
-        real = F.softplus(-r) + (1 - self.smooth) * r  # sp(r) = sp(-r) + r
-        return self.d_scale * (real.mean() + F.softplus(f).mean())
+    def d(self, r: Tensor, f: Tensor) -> Tensor:  # sp(r) = sp(-r) + r
+        return self.d_scale * ((F.softplus(-r) + (1 - self.smooth) * r).mean() + F.softplus(f).mean())
 
     def g(self, f: Tensor, r: Tensor | None) -> Tensor:
         return F.softplus(-f).mean()
@@ -38,14 +31,9 @@ class Minimax(NonSaturating):
 
 
 class LeastSquares(Divergence):
-    """D: mean (r - b)^2 + mean (f - a)^2; G: mean (f - c)^2; both times `scale` (Mao et al., 2016, arXiv:1611.04076).
+    """D: mean (r - b)^2 + mean (f - a)^2; G: mean (f - c)^2; times `scale` (Mao et al., 2016, arXiv:1611.04076)."""
 
-    With a=-1,b=1,c=0 it is Pearson's chi-squared between twice the generated and the mixture.
-    """
-
-    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0, scale: float = 0.5) -> None:
-        super().__init__()
-        self.a, self.b, self.c, self.scale = a, b, c, scale
+    a, b, c, scale = 0.0, 1.0, 1.0, 0.5  # -1, 1, 0: Pearson's chi-squared between twice the generated and the mixture
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return self.scale * ((r - self.b).square().mean() + (f - self.a).square().mean())

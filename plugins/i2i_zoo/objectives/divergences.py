@@ -7,13 +7,12 @@ v, and f* of t(v), written in v so that it is finite for any logit. sp(x) = log(
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i_zoo.parts import Divergence
+from i2i_zoo.parts import Divergence, Share
 
 LARGEST = 80.0  # exponents above it are taken as it: float32 ends at 88
 
@@ -21,9 +20,7 @@ LARGEST = 80.0  # exponents above it are taken as it: float32 ends at 88
 class FDivergence(Divergence):
     """D: mean f*(t(f)) - mean t(r); G: -mean f*(t(f)), or with `heuristic` -mean t(f), which saturates less."""
 
-    def __init__(self, heuristic: bool = False) -> None:
-        super().__init__()
-        self.heuristic = heuristic
+    heuristic = False
 
     def t(self, v: Tensor) -> Tensor:
         """In the domain of f*."""
@@ -107,7 +104,7 @@ class Jeffrey(FDivergence):
         return v
 
     def conjugate(self, v: Tensor) -> Tensor:
-        log: Tensor = LogLambertW.apply((1 - v).clamp_min(-LARGEST))
+        log = log_lambert((1 - v).clamp_min(-LARGEST))
         return log.exp() + (-log).exp() + v - 2
 
 
@@ -122,22 +119,15 @@ class JensenShannon(FDivergence):
 
 
 class WeightedJensenShannon(FDivergence):
-    """f(u) = p u log u - c log c with c = 1 - p + p u; t = -p log p - sp(-v), f*(t) = (1 - p) log((1 - p) /
-    (1 - p exp(t / p))).
-    """
+    """f(u) = p u log u - c log c, c = 1 - p + p u; t = -p log p - sp(-v), f*(t) = q log(q / (1 - p exp(t / p)))."""
 
-    def __init__(self, pi: float = 0.5, heuristic: bool = False) -> None:
-        super().__init__(heuristic)
-        if not 0 < pi < 1:
-            raise ValueError(f"--objective fgan-weighted-js:pi={pi:g} weighs one of both alone; give between 0 and 1")
-        self.pi = pi
+    pi = Share(0.5)  # p; q = 1 - p, and p exp(t / p) = sigmoid(v)^(1 / p)
 
     def t(self, v: Tensor) -> Tensor:
         return -self.pi * math.log(self.pi) - F.softplus(-v)
 
     def conjugate(self, v: Tensor) -> Tensor:
-        rest = -torch.expm1(-F.softplus(-v).clamp_min(1e-30) / self.pi)  # 1 - sigmoid(v)^(1 / p)
-        return (1 - self.pi) * (math.log(1 - self.pi) - rest.log())
+        return (1 - self.pi) * (math.log(1 - self.pi) - log_rest(F.softplus(-v) / self.pi))
 
 
 class GAN(FDivergence):
@@ -150,21 +140,20 @@ class GAN(FDivergence):
         return F.softplus(v)
 
 
-class LogLambertW(torch.autograd.Function):
-    """The logarithm of w = W(exp y), which solves w + log w = y, by Newton's method; its derivative is 1 / (1 + w)."""
+def log_lambert(y: Tensor) -> Tensor:
+    """The logarithm of w = W(exp y), which solves w + log w = y, by Newton's method.
 
-    @staticmethod
-    def forward(ctx: Any, y: Tensor) -> Tensor:
-        log = torch.where(y > 1, y.clamp_min(1).log(), y)
-        for _ in range(8):  # always from above: what is solved is convex in log w
-            log = log - (log.exp() + log - y) / (log.exp() + 1)
-        ctx.save_for_backward(log)
-        return log
+    It comes from above, as that is convex in log w; steps at the solution keep it, and give it its derivatives.
+    """
+    log = torch.where(y > 1, y.clamp_min(1).log(), y)
+    for _ in range(9):
+        log = log - (log.exp() + log - y) / (log.exp() + 1)
+    return log
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (log,) = ctx.saved_tensors
-        return gradients[0] / (1 + log.exp())
+
+def log_rest(x: Tensor) -> Tensor:
+    """log(1 - exp(-x)) of numbers above 0."""
+    return (-torch.expm1(-x.clamp_min(1e-30))).log()
 
 
 def exp(x: Tensor) -> Tensor:

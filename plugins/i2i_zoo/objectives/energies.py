@@ -12,17 +12,16 @@ from i2i_zoo.moment import Moment
 from i2i_zoo.parts import Divergence, Element, Judged, wide
 
 
-class EnergyBased(Divergence):
-    """D: mean r + mean relu(margin - f), of each picture's own energy; G: mean f (Zhao et al., 2016, arXiv:1609.03126).
-
-    The margin fits the energy: 1 for a mean of squares, 10 for the norm of a picture of 32 pixels a side.
-    """
+class OfEnergies(Divergence):
+    """An objective of energies instead of logits."""
 
     needs, forbids = frozenset({"energy"}), frozenset()
 
-    def __init__(self, margin: float = 1.0) -> None:
-        super().__init__()
-        self.margin = margin
+
+class EnergyBased(OfEnergies):
+    """D: mean r + mean relu(margin - f), of each picture's own; G: mean f (Zhao et al., 2016, arXiv:1609.03126)."""
+
+    margin = 1.0  # of means of squares; 10 of the norm of a picture of 32 pixels a side
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return r.mean() + F.relu(self.margin - f).mean()

@@ -17,10 +17,7 @@ class Paired(Divergence):
     """D: mean l(r_i - f_i), of pairs; G: mean l(f_i - r_i); both times `scale`."""
 
     needs_real = pairs = True
-
-    def __init__(self, scale: float = 1.0) -> None:
-        super().__init__()
-        self.scale = scale
+    scale = 1.0
 
     def loss(self, margin: Tensor) -> Tensor:
         """l of margins (N,)."""
@@ -39,9 +36,7 @@ class Averaged(Paired):
 
     pairs = False
     couples = "its means are over the batch"
-
-    def __init__(self, scale: float = 0.5) -> None:
-        super().__init__(scale)
+    scale = 0.5
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return self.scale * (self.loss(r - f.mean()).mean() + self.loss(r.mean() - f).mean())
