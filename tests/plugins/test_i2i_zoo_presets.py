@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
 from i2i_zoo import cards
+from i2i_zoo.presets import preset
+from i2i_zoo.presets.large import BIGGAN
 
 from i2i.options import build, describe
 from i2i.plugins import load_class
@@ -53,3 +57,39 @@ def test_a_preset_says_what_it_is(name):
     build(cls.Options, {})  # the paper's numbers are sound
     assert {"batch_size", "image_size", "flip"} <= cls.run_defaults.keys()
     assert cls.small.keys() <= RUN | {field.name for field in describe(cls.Options)}
+
+
+def lines(node):
+    return node.end_lineno - node.lineno + 1
+
+
+def length(name):
+    """The lines of a preset, with those of what its file holds for it elsewhere, and the lines of its small setting."""
+    module, _, bound = CARDS[name].target.partition(":")
+    tree = ast.parse(Path(import_module(module).__file__).read_text())
+    bindings = [node for node in tree.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    held = {(node.targets[0] if isinstance(node, ast.Assign) else node.target).id: node for node in bindings}
+    own = held[bound]
+    used = {node.id for node in ast.walk(own.value) if isinstance(node, ast.Name)} & held.keys()
+    shared = [held[name] for name in used if getattr(getattr(held[name].value, "func", None), "id", "") != "preset"]
+    (small,) = [each.value for each in own.value.keywords if each.arg == "small"] or [None]
+    return lines(own) + sum(map(lines, shared)), 0 if small is None else lines(small)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_preset_is_at_most_15_lines_and_its_small_setting_5(name):
+    whole, small = length(name)
+    assert whole <= 15
+    assert small <= 5
+
+
+def test_a_preset_like_another_differs_in_what_it_says():
+    LIKE = preset("like", like=BIGGAN, lr=1.0)
+    ours, theirs = build(LIKE.Options, {}), build(BIGGAN.Options, {})
+    assert (ours.lr, theirs.lr) == (1.0, 2e-4)
+    assert {f.name for f in describe(LIKE.Options) if getattr(ours, f.name) != getattr(theirs, f.name)} == {"lr"}
+    assert (LIKE.run_defaults, LIKE.small) == (BIGGAN.run_defaults, BIGGAN.small)
+    assert issubclass(LIKE, BIGGAN.__base__)
+    assert not issubclass(LIKE, BIGGAN)
+    with pytest.raises(LookupError, match="like sets width, which BigGAN does not have"):
+        preset("like", like=BIGGAN, width=3)

@@ -13,19 +13,31 @@ from i2i_zoo.model import TwoPlayer, Zoo
 
 
 def preset(
-    name: str, run: Mapping[str, Any], small: Mapping[str, Any], base: type[Zoo] = TwoPlayer, **recipe: Any
+    name: str,
+    run: Mapping[str, Any] | None = None,
+    small: Mapping[str, Any] | None = None,
+    base: type[Zoo] | None = None,
+    like: type[Zoo] | None = None,
+    **recipe: Any,
 ) -> type[Zoo]:
     """Make a model of a recipe: `base` with other defaults of its options.
 
-    `run` are its defaults of the run's options, `small` what a CPU shall train instead, of both kinds. The result must
-    be bound, in the calling module, to the name without its dashes in capitals: wgan-gp is WGANGP, so that models can
-    be pickled. Raises LookupError for an option that `base` does not have.
+    `run` are its defaults of the run's options, `small` what a CPU shall train instead, of both kinds. What is not
+    said, of these three and of the recipe, is as in the preset `like`. The result must be bound, in the calling module,
+    to the name without its dashes in capitals: wgan-gp is WGANGP, so that models can be pickled. Raises LookupError for
+    an option that `base` does not have.
     """
+    if base is None:
+        base = TwoPlayer if like is None else like.__mro__[1]
+    run = like.run_defaults if run is None and like is not None else run or {}
+    small = like.small if small is None and like is not None else small or {}
     bound, module = name.replace("-", "").upper(), sys._getframe(1).f_globals["__name__"]
     own = {field.name: field for field in dataclasses.fields(base.Options)}
     types = typing.get_type_hints(base.Options)
     if unknown := recipe.keys() - own.keys():
         raise LookupError(f"the preset {name} sets {', '.join(sorted(unknown))}, which {base.__name__} does not have")
+    if like is not None:
+        recipe = {key: getattr(like.Options, key) for key in own if hasattr(like.Options, key)} | recipe
     changed = {key: dataclasses.field(default=value, metadata=own[key].metadata) for key, value in recipe.items()}
     options = type(
         "Options",

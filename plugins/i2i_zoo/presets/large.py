@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from i2i_zoo.biggan import BigGAN
 from i2i_zoo.presets import preset
 
@@ -22,50 +20,34 @@ BIGGAN = preset(
     average="constant:decay=0.9999,start=1000",
 )
 
-SMALL = {
-    "architecture": "biggan:width=8",
-    "image_size": 32,
-    "batch_size": 64,
-    "lr": 2e-4,
-    "average": "constant:decay=0.999",
-}
-
-PAPER: dict[str, Any] = {
-    "base": BigGAN,
-    "conditioning": "shared+projection",
-    "objective": "hinge",
-    "regularisers": "ortho:weight=1e-4",
-    "lr": 5e-5,
-    "discriminator_lr": 2e-4,
-    "betas": (0.0, 0.999),
-    "epsilon": 1e-6,
-    "n_critic": 2,
-    "average": "constant:decay=0.9999,start=20000",
-}
-
 BIGGAN128 = preset(
     "biggan-128",
     run={"batch_size": 2048, "image_size": 128, "epochs": 200},
-    small=SMALL,
+    small={"architecture": "biggan:width=8", "lr": 2e-4, "average": "constant:decay=0.999"}
+    | {"image_size": 32, "batch_size": 64},
+    like=BIGGAN,
     architecture="biggan:width=96,attention=64",
     latent="normal:120",
-    **PAPER,
+    lr=5e-5,
+    discriminator_lr=2e-4,
+    betas=(0.0, 0.999),
+    epsilon=1e-6,
+    n_critic=2,
+    average="constant:decay=0.9999,start=20000",
 )
 
 BIGGAN256 = preset(
     "biggan-256",
     run={"batch_size": 2048, "image_size": 256, "epochs": 200},
-    small=SMALL,
+    like=BIGGAN128,
     architecture="biggan:width=96,attention=128",
     latent="normal:140",
-    **PAPER,
 )
 
 BIGGANDEEP128 = preset(
     "biggan-deep-128",
-    run={"batch_size": 2048, "image_size": 128, "epochs": 200},
-    small=SMALL | {"architecture": "biggan-deep:width=16"},
+    small={**BIGGAN128.small, "architecture": "biggan-deep:width=16"},
+    like=BIGGAN128,
     architecture="biggan-deep:width=128,attention=64",
     latent="normal:128",
-    **PAPER,
 )

@@ -90,13 +90,8 @@ TRIPLEGAN = preset(
 LAPGAN = preset(
     "lapgan",
     run={"batch_size": 64, "image_size": 32, "epochs": 300},
-    small={
-        "architecture": "lapgan:width=16",
-        "coarsest": "mlp-maxout:width=256,units=64",
-        "optimizer": "adam",
-        "lr": 5e-4,
-        "lr_curve": "constant",
-    },
+    small={"architecture": "lapgan:width=16", "coarsest": "mlp-maxout:width=256,units=64"}
+    | {"optimizer": "adam", "lr": 5e-4, "lr_curve": "constant"},
     base=Pyramids,
     architecture="lapgan",
     coarsest="mlp-maxout:width=8000",
@@ -106,7 +101,6 @@ LAPGAN = preset(
     optimizer="sgd",
     lr=0.02,
     lr_curve="exponential:end=0.1",
-    betas=(0.5, 0.999),
 )
 
 STACKEDGAN = preset(
