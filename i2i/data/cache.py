@@ -1,4 +1,4 @@
-"""Decoded pictures on disk: resized, in the files' own depth, memory-mapped; each is decoded once, not once an epoch.
+"""Decoded pictures on disk: resized, in the files' own depth; each is decoded once, not once an epoch.
 
 A folder a data set and size, one .npy a picture, named by its content. A picture is written beside and renamed, so two
 runs may fill one folder at once; what is missing or damaged is decoded again, and a full or read-only disk costs only
@@ -26,6 +26,7 @@ from i2i.tables import size
 
 LIMIT = 20 * 10**9  # bytes of all decoded sets together
 _VERSION = 1
+_MAPPED = 1 << 19  # bytes above which a picture is mapped: mapping takes longer than reading a small one whole
 _BYTES = "bytes"  # in each folder: what it may grow to
 _LIVE: weakref.WeakSet[Pictures] = weakref.WeakSet()  # whose folders are not removed to make room for others
 
@@ -68,7 +69,8 @@ class Pictures:
             return self._decode(name, half, nearest)
         kept = self.folder / f"{self.infos[name].sha256[:40]}{half}{'-map' if nearest else ''}.npy"
         try:
-            return np.asarray(np.load(kept, mmap_mode="r"))
+            large = kept.stat().st_size > _MAPPED
+            return np.asarray(np.load(kept, mmap_mode="r" if large else None))
         except (OSError, ValueError, EOFError):  # not there yet, removed by another run, or torn by a power cut
             pixels = self._decode(name, half, nearest)
             self._keep(kept, pixels)

@@ -184,3 +184,12 @@ def test_a_picture_that_another_process_has_just_kept_is_no_error(root: Path, mo
         set_.read("one.png")
     assert set_.folder is not None
     assert [path.suffix for path in (places.cache() / "decoded").glob("*/*.*")] == [".npy"]
+
+
+@pytest.mark.parametrize(("short", "mapped"), [(10, False), (500, True)])
+def test_only_large_pictures_are_mapped(root: Path, short: int, mapped: bool) -> None:
+    """Mapping a file takes longer than reading a small one whole."""
+    set_ = pictures(root, short)
+    fresh, again = set_.read("one.png"), set_.read("one.png")
+    np.testing.assert_array_equal(again, fresh)
+    assert isinstance(again.base, np.memmap) == mapped
