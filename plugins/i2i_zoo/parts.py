@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 import i2i
 from i2i import networks
+from i2i_zoo.shape import Chance as Chance
+from i2i_zoo.shape import Shape as Shape
 
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
@@ -23,51 +25,6 @@ if TYPE_CHECKING:
 
 
 PLAYERS = ("discriminator", "generator")
-
-
-class Chance(Protocol):
-    """A source of numbers: of a train step (`i2i.Progress` is one), or of a seed."""
-
-    def rand(self, *shape: int) -> Tensor:
-        """Draw from U[0, 1)."""
-
-    def randn(self, *shape: int) -> Tensor:
-        """Draw from N(0, 1)."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What networks are built for.
-
-    `size` is (height, width) in pixels, `latent` how many numbers a latent has, `classes` how many classes the pictures
-    have (0 where they have none), `conditioning` how the generator and the discriminator are told the class: "none",
-    "concat+concat", "table+projection", "shared+projection", "table+ac" and the like.
-    """
-
-    channels: int
-    size: tuple[int, int]
-    latent: int
-    classes: int = 0
-    conditioning: str = "none"
-
-    def check_sides(self, multiple: int, least: int) -> None:
-        """Raise ValueError, with the nearest size, unless both sides are multiples of a number and large enough."""
-        if any(side % multiple or side < least for side in self.size):
-            near = max(least, multiple * round(self.size[0] / multiple))
-            raise ValueError(
-                f"these networks are for sides of {least} pixels or more that are multiples of {multiple}, not "
-                f"{self.size[0]} x {self.size[1]}; use --image-size {near}"
-            )
-
-    @property
-    def generator_conditioning(self) -> str:
-        """How the generator is told the class: what stands before the plus."""
-        return self.conditioning.partition("+")[0]
-
-    @property
-    def discriminator_conditioning(self) -> str:
-        """How the discriminator is told the class, or tells it: what stands after the plus."""
-        return self.conditioning.partition("+")[2] or "none"
 
 
 @dataclass(frozen=True)
