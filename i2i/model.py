@@ -154,6 +154,12 @@ class Model(nn.Module, ABC):
         Core asks once, before a run writes anything, and never where pictures are only translated. Raises ValueError.
         """
 
+    def check_batch(self, phase: Phase, batch_size: int) -> None:
+        """Look whether a phase can be trained with batches of so many samples, of all processes. Default: any.
+
+        Core asks when it asks `check_training`. Raises ValueError.
+        """
+
     def phases(self) -> list[Phase]:
         """The stretches of training, in order."""
         return [Phase("train")]

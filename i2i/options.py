@@ -108,6 +108,14 @@ class Options:
         for field in describe(type(self)):
             object.__setattr__(self, field.name, field.check(getattr(self, field.name)))
 
+    @classmethod
+    def over(cls, name: str, value: Any, below: Any) -> Any:
+        """What a value of an option means that is given over another: a flag over a file, either over the default.
+
+        Default: that it takes the other's place. A class may let some values add to it.
+        """
+        return value
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Options):

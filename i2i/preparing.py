@@ -61,13 +61,16 @@ def layers(
             if key not in known:
                 raise LookupError(f'{where}unknown option "{key}"{nearest(key, known)}')
             try:
-                asked[key] = known[key].check(value)
+                value = known[key].check(value)
             except ValueError as error:
                 raise ValueError(f"{where}{error}") from None
+            asked[key] = cls.Options.over(key, value, asked[key]) if key in asked and key in own else value
     small = _small(card, cls) if asked.get("small") else {}
     explicit = small.keys() | asked.keys()
     own_defaults = _options_of(Path(asked["init"]), card) if "init" in asked else {}
-    values = dict(cls.run_defaults) | small | own_defaults | asked
+    values = dict(cls.run_defaults) | small | own_defaults
+    for key, value in asked.items():
+        values[key] = cls.Options.over(key, value, values.get(key, own[key].default)) if key in own else value
     if "resize" in cls.run_defaults and "resize" not in explicit and "image_size" in explicit:
         # The model's margin for random crops is a ratio: 286 for 256 is 143 for 128.
         usual = cls.run_defaults.get("image_size", run["image_size"].default)

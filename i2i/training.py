@@ -126,7 +126,9 @@ def make_model(run: Run, resumed: bool = False) -> Model:
     """Build the run's model with its seeded first weights, or those of `--init`; a resumed one gets its own later."""
     torch.manual_seed(mix(run.settings.seed))
     model: Model = load_class(run.card)(run.options, run.spec)
-    check_sizes(model, run.stretches(model))  # these two before anything is written
+    check_sizes(model, run.stretches(model))  # these before anything is written
+    for stretch in run.stretches(model):
+        model.check_batch(stretch.phase, stretch.batch_size)
     model.check_training()
     if run.settings.init is not None and not resumed:
         folder = bundle.resolve(run.settings.init)

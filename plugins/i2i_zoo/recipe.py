@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import i2i
+from i2i_zoo import spelling
+
+LISTS = ("gradient_penalty", "regularisers", "augment")  # options that name several parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +36,11 @@ class Recipe(Common):
     conditioning: str = i2i.option(
         "none", help="How generator and discriminator are told the class: none, concat+concat, table+projection, ..."
     )
-    gradient_penalty: str = i2i.option("none", help="Penalty on the discriminator's slope: none, gp:weight=10, r1.")
-    regularisers: str = i2i.option("none", help="What else is asked of the players, with + between: none, clip.")
-    augment: str = i2i.option("none", help="What is done to pictures before they are judged, with + between.")
+    gradient_penalty: str = i2i.option(
+        "none", help="Penalty on the discriminator's slope: none, gp:weight=10, +r1 adds."
+    )
+    regularisers: str = i2i.option("none", help="What else is asked of the players: none, clip+ortho, +ortho adds.")
+    augment: str = i2i.option("none", help="What is done to pictures before they are judged: none, ada, +noise adds.")
     n_critic: int = i2i.option(1, help="Updates of the discriminator for each of the generator.", min=1)
     critic_warmup: int = i2i.option(
         0, help="As many of them before each of the generator's first 25 and each 500th; 0: no more.", min=0
@@ -45,3 +50,12 @@ class Recipe(Common):
         1, help="Pictures drawn for an update of the generator, as a multiple of the batch size.", min=1
     )
     reuse: bool = i2i.option(False, help="Let one draw serve both players; by default each has its own.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in LISTS:
+            object.__setattr__(self, name, self.over(name, getattr(self, name), getattr(type(self), name)))
+
+    @classmethod
+    def over(cls, name: str, value: Any, below: Any) -> Any:
+        return spelling.over(value, below) if name in LISTS else super().over(name, value, below)

@@ -37,13 +37,35 @@ def parts() -> dict[tuple[str, str], Part]:
     return found
 
 
+def names(text: str) -> list[str]:
+    """The parts that a list with pluses names, without their numbers."""
+    return [one.partition(":")[0] for one in listed(text)]
+
+
+def listed(text: str) -> list[str]:
+    """The parts of a list with pluses, as they are spelt."""
+    return [] if text == NONE else [one.strip() for one in text.split("+")]
+
+
+def over(value: str, below: str) -> str:
+    """A list that is given over another: one that begins with a plus adds to it, any other takes its place.
+
+    A part that is there already takes the numbers that are added.
+    """
+    if not value.startswith("+"):
+        return value
+    more = value[1:]
+    first = below.removeprefix("+")
+    kept = [one for one in listed(first) if one.partition(":")[0] not in names(more)]
+    return below[: len(below) - len(first)] + "+".join([*kept, *listed(more)])
+
+
 def make_all(axis: str, text: str, flag: str) -> dict[str, Any]:
     """Make the parts of a list with pluses, each once, by how they were asked for; none of `none`."""
-    asked = [] if text == NONE else [one.strip() for one in text.split("+")]
-    names = [one.partition(":")[0] for one in asked]
-    if twice := [name for name in names if names.count(name) > 1]:
+    named = names(text)
+    if twice := [name for name in named if named.count(name) > 1]:
         raise ValueError(f"{flag} names {twice[0]} twice; name it once")
-    return {f"{flag} {one}": make(axis, one, flag) for one in asked}
+    return {f"{flag} {one}": make(axis, one, flag) for one in listed(text)}
 
 
 def make(axis: str, text: str, flag: str) -> Any:

@@ -21,6 +21,13 @@ def deviations(x: Tensor, group: int = 4, features: int = 1) -> Tensor:
     the whole batch; one larger than the batch is the batch. Raises ValueError where groups do not fill the batch.
     """
     count, channels, height, width = x.shape
+    group = fitting(group, count)
+    grouped = x.view(group, count // group, features, channels // features, height, width)
+    return (grouped.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(2, 3, 4))
+
+
+def fitting(group: int, count: int) -> int:
+    """The size of a batch's groups, as `deviations` has them. Raises ValueError where they do not fill the batch."""
     group = min(group or count, count)
     if count % group:
         low, high = count // group * group, -(-count // group) * group
@@ -28,8 +35,7 @@ def deviations(x: Tensor, group: int = 4, features: int = 1) -> Tensor:
             f"the discriminator compares pictures in groups of {group}, and {count} pictures do not make whole groups; "
             f"use --batch-size {low} or {high}"
         )
-    grouped = x.view(group, count // group, features, channels // features, height, width)
-    return (grouped.var(dim=0, correction=0) + 1e-8).sqrt().mean(dim=(2, 3, 4))
+    return group
 
 
 class MinibatchDeviation(nn.Module):

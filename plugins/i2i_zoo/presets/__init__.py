@@ -5,11 +5,39 @@ from __future__ import annotations
 import dataclasses
 import sys
 import typing
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import i2i
+from i2i_zoo import recipe as recipes
+from i2i_zoo import spelling
+from i2i_zoo.layers.batch import MinibatchDeviation, fitting
 from i2i_zoo.model import TwoPlayer, Zoo
+
+
+class Preset(Zoo):
+    """What all presets do before they are trained: look at what was asked of them."""
+
+    def check_training(self) -> None:
+        super().check_training()
+        for name in recipes.LISTS:
+            asked, own = getattr(self.options, name, spelling.NONE), getattr(type(self.options), name, spelling.NONE)
+            lost = [one for one in spelling.listed(own) if one.partition(":")[0] not in spelling.names(asked)]
+            if lost and asked != spelling.NONE:
+                flag = "--" + name.replace("_", "-")
+                warnings.warn(
+                    f"{flag} {asked} takes the place of {'+'.join(lost)}; {flag} +{asked} would be added to it",
+                    stacklevel=2,
+                )
+
+    def check_batch(self, phase: i2i.Phase, batch_size: int) -> None:
+        super().check_batch(phase, batch_size)
+        for layer in self.modules():
+            if isinstance(layer, MinibatchDeviation):
+                for count in (batch_size, batch_size * getattr(self.options, "generator_draws", 1)):
+                    fitting(layer.group, count)
 
 
 def preset(
@@ -28,7 +56,7 @@ def preset(
     an option that `base` does not have.
     """
     if base is None:
-        base = TwoPlayer if like is None else like.__mro__[1]
+        base = TwoPlayer if like is None else like.__bases__[1]
     run = like.run_defaults if run is None and like is not None else run or {}
     small = like.small if small is None and like is not None else small or {}
     bound, module = name.replace("-", "").upper(), sys._getframe(1).f_globals["__name__"]
@@ -58,4 +86,4 @@ def preset(
         "run_defaults": {"flip": False, **run},
         "small": dict(small),
     }
-    return type(bound, (base,), members)
+    return type(bound, (Preset, base), members)

@@ -1,0 +1,110 @@
+"""What is asked of a preset beside its own parts: a plus adds, anything else takes their place, and says so."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from i2i_zoo import spelling
+from i2i_zoo.presets.large import BIGGAN
+from i2i_zoo.presets.style import PROGAN, STYLEGAN
+from PIL import Image
+
+import i2i
+from i2i.options import build
+from i2i.plugins import load_class, registry
+from i2i.preparing import layers, prepare
+from i2i.testing import synthetic_spec
+from i2i.training import make_model
+
+TINY_GROWN = {"architecture": "progan:width=4", "latent": "sphere:8"}
+
+
+@pytest.mark.parametrize(
+    ("value", "below", "result"),
+    [
+        ("clip", "ortho", "clip"),
+        ("none", "ortho", "none"),
+        ("+clip", "none", "clip"),
+        ("+clip", "ortho:weight=1e-4", "ortho:weight=1e-4+clip"),
+        ("+clip + historical", "ortho", "ortho+clip+historical"),
+        ("+ortho:weight=1", "ortho:weight=1e-4+rotation:of=2", "rotation:of=2+ortho:weight=1"),
+        ("+clip", "+ortho", "+ortho+clip"),  # a flag over a file
+    ],
+)
+def test_a_plus_adds_to_what_is_below(value, below, result):
+    assert spelling.over(value, below) == result
+
+
+def test_options_add_to_the_presets_own():
+    def regularisers(text):
+        return build(BIGGAN.Options, {"regularisers": text}).regularisers
+
+    assert regularisers("+clip") == "ortho:weight=1e-4+clip"
+    assert regularisers("clip") == "clip"
+    assert build(BIGGAN.Options, {"gradient_penalty": "+r1"}).gradient_penalty == "r1"
+    again = build(BIGGAN.Options, {"regularisers": regularisers("+clip")})  # as a run's folder holds it
+    assert again.regularisers == "ortho:weight=1e-4+clip"
+
+
+def test_a_plus_adds_to_the_small_setting_and_to_the_file(tmp_path):
+    card = registry().model("stylegan")
+    given = {"small": True, "gradient_penalty": "+r2"}
+    _, options, _ = layers(card, load_class(card), given, None)
+    assert options.gradient_penalty == f"{STYLEGAN.small['gradient_penalty']}+r2"
+    config = tmp_path / "run.toml"
+    config.write_text('gradient_penalty = "+r2"\nregularisers = "clip"\n')
+    flags = {"gradient_penalty": "+drift", "regularisers": "+path-length"}
+    _, options, _ = layers(card, load_class(card), flags, config)
+    assert options.gradient_penalty == "r1:gamma=10+r2+drift"
+    assert options.regularisers == "clip+path-length"
+
+
+def biggan(**options):
+    small = {"architecture": "biggan:width=2", "latent": "normal:8"}
+    return BIGGAN(build(BIGGAN.Options, small | options), synthetic_spec("labelled", 32))
+
+
+def test_what_takes_the_place_of_a_part_says_so_before_training():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kept in ("ortho:weight=1e-4", "+historical", "historical+ortho:weight=1", "none"):
+            biggan(regularisers=kept).check_training()
+        model = biggan(regularisers="historical")  # what only draws is not asked
+    with pytest.warns(UserWarning, match="^--regularisers historical takes the place of ortho:weight=1e-4; --regular"):
+        model.check_training()
+    penalised = PROGAN(build(PROGAN.Options, TINY_GROWN | {"gradient_penalty": "gp"}), synthetic_spec("images", 8))
+    with pytest.warns(UserWarning, match="place of drift:weight=0.001; --gradient-penalty [+]gp would be added to it$"):
+        penalised.check_training()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(6):
+        pixels = draw.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number}.png")
+    return str(tmp_path / "pictures")
+
+
+@pytest.mark.parametrize(
+    ("options", "near"),
+    [
+        ({"batch_size": 6}, "4 or 8"),
+        ({"batch_size": 3, "generator_draws": 2}, "4 or 8"),
+        ({"batch_size": 10, "architecture": "progan:width=4,group=8"}, "8 or 16"),
+    ],
+)
+def test_batches_that_groups_do_not_fill_are_refused_before_anything_is_written(tmp_path, folder, options, near):
+    given = TINY_GROWN | {"image_size": 8, "steps": 20, "device": "cpu", "workers": 0} | options
+    with pytest.raises(ValueError, match=f"do not make whole groups; use --batch-size {near}$"):
+        i2i.train("progan", folder, name="refused", out=str(tmp_path / "runs"), **given)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 8}, {"batch_size": 3}, {"batch_size": 3, "architecture": "dcgan"}])
+def test_batches_that_groups_fill_are_not_refused(folder, options):
+    run = prepare("progan", folder, TINY_GROWN | {"image_size": 8, "steps": 20} | options)
+    assert run.stretches(make_model(run))[0].batch_size == options["batch_size"]
