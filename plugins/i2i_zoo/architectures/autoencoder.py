@@ -14,6 +14,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from i2i import networks
+from i2i_zoo.layers.chosen import Norm, of_vectors
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, wide
 
 BOTTOM = 8  # pixels a side of BEGAN's smallest maps
@@ -114,12 +115,13 @@ def ebgan_stages(size: tuple[int, int]) -> int:
 class EBGAN(Architecture):
     """Few convolutions with ReLU, as PyTorch-GAN builds them at 32 pixels: 32 numbers between, for the pull-away term.
 
-    The generator has `width` x 2 channels. Larger pictures are halved more often.
+    The generator has `width` x 2 channels. Larger pictures are halved more often. `norm` is the discriminator's.
     """
 
     width: int = 64
     code: int = 32
     energy: Literal["mse", "norm", "l1"] = "mse"
+    norm: Norm = "batch"
 
     gives = frozenset({"energy", "embedding"})
 
@@ -147,8 +149,8 @@ class EBGAN(Architecture):
         widths = [to.channels, *[self.width] * stages]
         down = [layer for pair in itertools.pairwise(widths) for layer in (_conv(*pair, stride=2), nn.ReLU())]
         encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(math.prod(maps), self.code))
-        layers: list[nn.Module] = [networks.BatchNorm1d(self.code), nn.ReLU(), nn.Linear(self.code, math.prod(maps))]
-        layers += [networks.BatchNorm1d(math.prod(maps)), nn.Unflatten(1, maps)]
+        layers: list[nn.Module] = [*of_vectors(self.norm, self.code), nn.ReLU(), nn.Linear(self.code, math.prod(maps))]
+        layers += [*of_vectors(self.norm, math.prod(maps)), nn.Unflatten(1, maps)]
         for outputs in widths[-2::-1]:
             layers += [nn.ReLU(), nn.Upsample(scale_factor=2), _conv(self.width, outputs)]
         return Autoencoder(encoder, nn.Sequential(*layers), self.energy)

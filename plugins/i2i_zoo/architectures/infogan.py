@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from i2i import networks
+from i2i_zoo.layers.chosen import Norm, of_maps, of_vectors
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape
 
 
@@ -14,10 +15,12 @@ from i2i_zoo.parts import Architecture, Chance, Judged, Shape
 class InfoGAN(Architecture):
     """`width` is of the layer next to the picture, the next has twice as many channels, the hidden one 16 times.
 
-    Sides are multiples of 4. The authors' generator ends in a sigmoid on [0, 1], this one in a tanh.
+    Sides are multiples of 4; `norm` is the discriminator's. The authors' generator ends in a sigmoid on [0, 1], this
+    one in a tanh.
     """
 
     width: int = 64
+    norm: Norm = "batch"
 
     gives = frozenset({"features"})
 
@@ -32,7 +35,7 @@ class InfoGAN(Architecture):
         return Generator(to, self.width)
 
     def discriminator(self, to: Shape) -> nn.Module:
-        return Discriminator(to, self.width)
+        return Discriminator(to, self.width, self.norm)
 
     def initialise(self, net: nn.Module) -> None:
         networks.initialise(net)
@@ -61,14 +64,14 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Pictures (N, C, H, W) to one logit each, by features that a recogniser may read."""
 
-    def __init__(self, to: Shape, width: int) -> None:
+    def __init__(self, to: Shape, width: int, norm: Norm) -> None:
         super().__init__()
         hidden, units = 16 * width, 2 * width * (to.size[0] // 4) * (to.size[1] // 4)
         leak = nn.LeakyReLU(0.1, inplace=True)
         self.body = nn.Sequential(
             *(nn.Conv2d(to.channels, width, 4, 2, 1), leak),
-            *(nn.Conv2d(width, 2 * width, 4, 2, 1), networks.BatchNorm2d(2 * width), leak),
-            *(nn.Flatten(), nn.Linear(units, hidden), networks.BatchNorm1d(hidden), leak),
+            *(nn.Conv2d(width, 2 * width, 4, 2, 1), *of_maps(norm, 2 * width), leak),
+            *(nn.Flatten(), nn.Linear(units, hidden), *of_vectors(norm, hidden), leak),
         )
         self.head = nn.Linear(hidden, 1)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from i2i import networks
 from i2i_zoo.architectures import dcgan, mlp
+from i2i_zoo.layers.chosen import Norm, of_vectors
 from i2i_zoo.parts import Architecture, Judged, Shape
 
 
@@ -31,9 +32,13 @@ class Inferring(Architecture):
 
 @dataclass(frozen=True)
 class Perceptrons(Inferring):
-    """Two hidden layers of `width` with batch norm each, as the authors have for MNIST; pictures may have any size."""
+    """Two hidden layers of `width` with batch norm each, as the authors have for MNIST; pictures may have any size.
+
+    `norm` is the discriminator's.
+    """
 
     width: int = 1024
+    norm: Norm = "batch"
 
     def generator(self, to: Shape) -> nn.Module:
         body = _hidden(to.latent, self.width, nn.ReLU())
@@ -44,16 +49,17 @@ class Perceptrons(Inferring):
         return nn.Sequential(nn.Flatten(), *body, nn.Linear(self.width, to.latent))
 
     def discriminator(self, to: Shape) -> nn.Module:
-        body = _hidden(_pixels(to) + to.latent, self.width, nn.LeakyReLU(0.2))
+        body = _hidden(_pixels(to) + to.latent, self.width, nn.LeakyReLU(0.2), self.norm)
         return PairDiscriminator(nn.Flatten(), body, self.width)
 
 
 @dataclass(frozen=True)
 class Convolutions(Inferring):
-    """DCGAN's, whose discriminator gets the latent beside the features of the picture; `width` as there."""
+    """DCGAN's, whose discriminator gets the latent beside the features of the picture; `width` and `norm` as there."""
 
     width: int = 64
     hidden: int = 512
+    norm: Norm = "batch"
 
     def check(self, to: Shape) -> None:
         dcgan.DCGAN(self.width).check(to)
@@ -62,14 +68,14 @@ class Convolutions(Inferring):
         return dcgan.Generator(to, self.width)
 
     def encoder(self, to: Shape) -> nn.Module:
-        return nn.Sequential(*self._trunk(to), nn.Linear(self._features(to), to.latent))
+        return nn.Sequential(*self._trunk(to, "batch"), nn.Linear(self._features(to), to.latent))
 
     def discriminator(self, to: Shape) -> nn.Module:
         joined = [nn.Linear(self._features(to) + to.latent, self.hidden), nn.LeakyReLU(0.2)]
-        return PairDiscriminator(nn.Sequential(*self._trunk(to)), joined, self.hidden)
+        return PairDiscriminator(nn.Sequential(*self._trunk(to, self.norm)), joined, self.hidden)
 
-    def _trunk(self, to: Shape) -> list[nn.Module]:
-        return [dcgan.Discriminator(to, self.width, "batch").body, nn.Flatten()]
+    def _trunk(self, to: Shape, norm: Norm) -> list[nn.Module]:
+        return [dcgan.Discriminator(to, self.width, norm).body, nn.Flatten()]
 
     def _features(self, to: Shape) -> int:
         stages = dcgan.stages_of(to.size)
@@ -102,9 +108,12 @@ class _Norm(nn.Module):
         return self.norm(x) + self.bias
 
 
-def _hidden(inputs: int, width: int, activation: nn.Module) -> list[nn.Module]:
-    first, second = nn.Linear(inputs, width, bias=False), nn.Linear(width, width, bias=False)
-    return [first, _Norm(width), activation, second, _Norm(width), activation]
+def _hidden(inputs: int, width: int, activation: nn.Module, norm: Norm = "batch") -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for size in (inputs, width):
+        normed = [_Norm(width)] if norm == "batch" else of_vectors(norm, width)
+        layers += [nn.Linear(size, width, bias=norm != "batch"), *normed, activation]
+    return layers
 
 
 def _pixels(to: Shape) -> int:
