@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 import i2i
 from i2i_zoo.latents import Seeded
+from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.parts import Judged, wide
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 GROUP = 4  # pictures that a discriminator may compare with each other
 
 
-def diagnose(model: TwoPlayer, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+def diagnose(
+    model: TwoPlayer,
+    training: Iterable[i2i.Batch],
+    held_back: Iterable[i2i.Batch],
+    draw: Callable[[Moment], Drawn] = lambda now: now.draw(grad=False),
+) -> dict[str, float]:
     """Shares of pictures that the discriminator takes for real: of training, held back and drawn by seed.
 
     A picture is taken for real whose logit lies nearer to the mean of training pictures than to that of drawn ones;
@@ -28,12 +34,10 @@ def diagnose(model: TwoPlayer, training: Iterable[i2i.Batch], held_back: Iterabl
     chance = Seeded(0)
     for name, batches in (("training", training), ("held-back", held_back)):
         for batch in batches:
-            images, labels = batch["image"], batch["label"] if model.shape.classes else None
-            logits[name].append(wide(judged(model, images, labels).logit))
+            now = model.moment.still(model, batch, chance)
+            logits[name].append(wide(judged(now, now.pictures).logit))
             if name == "training":
-                z = model.latent.draw(chance, len(images)).to(images)
-                told = labels.clamp_min(0) if labels is not None and model.targets() else None
-                logits["drawn"].append(wide(judged(model, model.drawer()(z, told, None), told).logit))
+                logits["drawn"].append(wide(judged(now, draw(now)).logit))
     if not all(logits.values()):
         return {}
     said = {name: torch.cat(each) for name, each in logits.items()}
@@ -42,9 +46,9 @@ def diagnose(model: TwoPlayer, training: Iterable[i2i.Batch], held_back: Iterabl
     return {f"taken for real, {name}": share for name, share in taken.items()}
 
 
-def judged(model: TwoPlayer, images: Tensor, labels: Tensor | None) -> Judged:
+def judged(now: Moment, drawn: Drawn) -> Judged:
     """What the discriminator says of pictures (N, C, H, W), of any number: it may compare them in groups of four."""
-    count = len(images)
-    padded = torch.arange(count + -count % GROUP, device=images.device) % count
-    says: Judged = model.discriminator(images[padded], model.told(None if labels is None else labels[padded]))
+    count = len(drawn.images)
+    padded = torch.arange(count + -count % GROUP, device=drawn.images.device) % count
+    (says,) = now.judge(drawn.of(padded))
     return says.split(count, len(padded) - count)[0]

@@ -13,8 +13,9 @@ import i2i
 from i2i_zoo import memorisation, recipe, rules, spelling
 from i2i_zoo.base import PREVIEWED as PREVIEWED
 from i2i_zoo.base import Zoo as Zoo
+from i2i_zoo.latents import Seeded
 from i2i_zoo.moment import Drawn, Moment
-from i2i_zoo.parts import Architecture, Augmentation, Element, merged, times
+from i2i_zoo.parts import Architecture, Augmentation, Element, Judged, merged, times
 
 
 class TwoPlayer(Zoo):
@@ -26,10 +27,14 @@ class TwoPlayer(Zoo):
     Options = recipe.Recipe
     moment: ClassVar[type[Moment]] = Moment  # a step as the elements see it
     method: ClassVar[str] = ""  # as architectures name it that are for its step alone
+    gives: ClassVar[frozenset[str]] = frozenset()  # words that elements may need, of its step
+    norms: ClassVar[str] = rules.NORMS  # what to type for another norm in the discriminator
 
-    def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
+    def __init__(self, options: Any, spec: i2i.DataSpec, architecture: Architecture | None = None) -> None:
         super().__init__(options, spec)
-        self.architecture: Architecture = spelling.make("architecture", options.architecture, "--architecture")
+        self.architecture: Architecture = architecture or spelling.make(
+            "architecture", options.architecture, "--architecture"
+        )
         usual = type(options).architecture
         rules.check_method(self.architecture, self.method, f"--architecture {options.architecture}", usual)
         rules.check_conditioning(self.architecture, self.shape, options.conditioning)
@@ -41,12 +46,13 @@ class TwoPlayer(Zoo):
         self.asked_for = self._elements()
         self.elements = nn.ModuleList(self.asked_for.values())
         self.augmentations = [each for each in self.elements if isinstance(each, Augmentation)]
-        offered = rules.offered(self.architecture, self.discriminator, self.shape)
-        rules.check_elements(self.asked_for, offered)
+        offered = rules.offered(self.architecture, self.discriminator, self.shape) | self.gives
+        rules.check_elements(self.asked_for, offered, self.norms)
         rules.check_taught(self, offered)
         rules.check_schedule(self)
         for element in self.asked_for.values():
             element.adapt(self)
+        rules.check_seen(self)
         self.joint = getattr(self.discriminator, "joint", not rules.has_batch_norm(self.discriminator))
         for element in self.asked_for.values():
             element.prepare(self.generator, self.discriminator)
@@ -86,17 +92,21 @@ class TwoPlayer(Zoo):
         self._stepped(now, "discriminator")
 
     def teach_generator(self, now: Moment, fake: Drawn) -> i2i.Updates:
-        """Update the generator, then do what follows; real pictures are judged again where an element compares."""
-        if any(element.needs_real for element in self.asked_for.values()):
-            real_says, fake_says = now.judge(now.pictures, fake)
-        else:
-            real_says, (fake_says,) = None, now.judge(fake)
+        """Update the generator, then do what follows."""
+        real_says, fake_says = self.judged_again(now, fake)
         yield "generator", merged(e.generator(now, fake_says, real_says) for e in self._usual())
         for element in self._lazy("generator"):
             if self.clock.of("generator") % element.every == 0:
                 yield "generator", times(element.every, element.generator(now, fake_says, real_says))
         self._stepped(now, "generator")
         self.follow(now.count)
+
+    def judged_again(self, now: Moment, fake: Drawn) -> tuple[Judged | None, Judged]:
+        """What the generator's update asks for: of real pictures, too, where an element compares."""
+        if any(element.needs_real for element in self.asked_for.values()):
+            real_says, fake_says = now.judge(now.pictures, fake)
+            return real_says, fake_says
+        return None, now.judge(fake)[0]
 
     def watched(self) -> i2i.Updates:
         """Log what the elements say of their state, last in a step."""
@@ -109,7 +119,8 @@ class TwoPlayer(Zoo):
 
     def features(self, images: Tensor) -> Tensor:
         unknown = torch.full((len(images),), -1, device=images.device)
-        says = memorisation.judged(self, images, unknown)
+        now = self.moment.still(self, {"image": images, "label": unknown}, Seeded(0))
+        says = memorisation.judged(now, now.pictures)
         found = says.embedding if says.features is None else says.features
         return super().features(images) if found is None else found
 

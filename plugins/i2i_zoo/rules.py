@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import nn
 
 from i2i_zoo.layers.spectral import Spectral
-from i2i_zoo.parts import PLAYERS, Architecture, Element, Shape
+from i2i_zoo.layers.virtual import Comparing
+from i2i_zoo.parts import PLAYERS, Architecture, Divergence, Element, Shape
 
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
 
 BATCH_NORM = "batch norm in the discriminator"
+NORMS = "--architecture with norm=layer or norm=none"  # has others
 WORDS = {  # need: what to do where it is missing
     "labels": "pictures with classes: data of the kind labelled, a folder for each class",
     "classes": "a discriminator that tells classes: --conditioning with +ac, or --architecture biggan:predictor=true",
@@ -26,10 +29,13 @@ WORDS = {  # need: what to do where it is missing
     "turns": "an --architecture whose discriminator tells rotations: resnet:turns=true",
     "embedding": "an --architecture whose discriminator has an encoder: ebgan, began",
     "styles": "an --architecture whose generator draws from styles: stylegan2",
+    "kinds": "a discriminator of three outputs: --architecture vaegan:outputs=3",
+    "reconstructions": "reconstructions beside samples, which the model vaegan alone draws; use --objective ns",
 }
+BY_CLASSES = frozenset({"classes", "kinds"})  # what discriminators tell, by which an objective may judge alone
 REASONS = {  # what is forbidden: why, and what to do
     BATCH_NORM: "differentiates pictures one by one, and this discriminator has batch norm, which mixes them; "
-    "use --architecture with norm=layer or norm=none, or leave the penalty out",
+    "use {norms}, or leave the penalty out",
     "energy": "is for logits, and this discriminator gives an energy, the error of an autoencoder; "
     "use another --architecture, or an --objective of energies",
 }
@@ -83,13 +89,16 @@ def check_conditioning(architecture: Architecture, shape: Shape, asked: str) -> 
         )
 
 
-def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None:
-    """Refuse elements, by how they were asked for, whose needs are not met. Raises ValueError with the reason."""
+def check_elements(elements: Mapping[str, Element], has: frozenset[str], norms: str = NORMS) -> None:
+    """Refuse elements, by how they were asked for, whose needs are not met. Raises ValueError with the reason.
+
+    `norms` is what to type for another norm in the discriminator.
+    """
     for asked, element in elements.items():
         for word in sorted(element.needs - has):
             raise ValueError(f"{asked} needs {WORDS.get(word, word)}")
         for word in sorted(element.forbids & has):
-            raise ValueError(f"{asked} {REASONS.get(word, f'does not go with {word}')}")
+            raise ValueError(f"{asked} {REASONS.get(word, f'does not go with {word}').format(norms=norms)}")
     taught: dict[str, str] = {}
     for asked, element in elements.items():
         if element.teaches and (other := taught.setdefault(element.teaches, asked)) != asked:
@@ -99,7 +108,7 @@ def check_elements(elements: Mapping[str, Element], has: frozenset[str]) -> None
 
 
 def check_taught(model: TwoPlayer, has: frozenset[str]) -> None:
-    """Refuse a recipe without a loss of one of the players, or of the classes that it names. Raises ValueError."""
+    """Refuse a recipe without a loss of one of the players, or of something that it adds. Raises ValueError."""
     o, elements = model.options, model.asked_for.values()
     for player in PLAYERS:
         own = getattr(Element, player)
@@ -109,13 +118,48 @@ def check_taught(model: TwoPlayer, has: frozenset[str]) -> None:
                 f"--objective {o.objective} leaves the {player} without a loss, and nothing else that is asked for has "
                 f"one; {hint}use another --objective"
             )
-    if "classes" in has and not any("classes" in each.needs for each in elements):
-        if model.shape.discriminator_conditioning == "ac":
-            loss = "--objective kplus1" if model.shape.generator_conditioning == "none" else "--regularisers ac"
-            asked, hint = f"--conditioning {o.conditioning}", f"use {loss}, or --conditioning none"
-        else:
-            asked, hint = f"--architecture {o.architecture}", "use --regularisers predictor, or no predictor=true"
-        raise ValueError(f"{asked} lets the discriminator name classes, and nothing teaches it which; {hint}")
+    taught = frozenset[str]().union(*(each.needs for each in elements))
+    if "classes" in has - taught:
+        raise ValueError(_untaught_classes(model))
+    if "turns" in has - taught:
+        raise ValueError(
+            f"--architecture {o.architecture} lets the discriminator tell rotations, and nothing teaches it which; "
+            "use --regularisers rotation, or no turns=true"
+        )
+
+
+def _untaught_classes(model: TwoPlayer) -> str:
+    """That a discriminator names classes, nothing teaches it which, and what to type."""
+    o, shape = model.options, model.shape
+    if shape.discriminator_conditioning != "ac":
+        asked, hint = f"--architecture {o.architecture}", "--regularisers predictor, or no predictor=true"
+    else:
+        loss = "--objective kplus1" if shape.generator_conditioning == "none" else "--regularisers ac"
+        alone = not _builds(model.architecture, replace(shape, conditioning="none"))
+        asked, hint = f"--conditioning {o.conditioning}", loss + ", or --conditioning none" * (not alone)
+    return f"{asked} lets the discriminator name classes, and nothing teaches it which; use {hint}"
+
+
+def _builds(architecture: Architecture, shape: Shape) -> bool:
+    try:
+        architecture.check(shape)
+    except ValueError:
+        return False
+    return True
+
+
+def check_seen(model: TwoPlayer) -> None:
+    """Refuse what is added to a logit that the objective does not look at. Raises ValueError."""
+    objective, *_ = model.asked_for.values()
+    if (
+        isinstance(model.discriminator, Comparing)
+        and objective.needs & BY_CLASSES
+        and not isinstance(objective, Divergence)
+    ):
+        raise ValueError(
+            f"--regularisers {model.options.regularisers} has minibatch-discrimination, which adds to the logit, and "
+            f"--objective {model.options.objective} judges by classes alone; leave minibatch-discrimination out"
+        )
 
 
 def check_schedule(model: TwoPlayer) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from i2i_zoo import spelling
 from i2i_zoo.architectures.pairs import Convolutions, Perceptrons
 from i2i_zoo.methods.bigan import BiGAN, Pairs
 from i2i_zoo.moment import Drawn
@@ -101,12 +103,62 @@ def test_networks_without_an_encoder_are_refused():
         model(architecture="dcgan:width=2")
 
 
-def test_a_penalty_differentiates_pictures_beside_their_latents():
+class Bowl(torch.nn.Module):
+    """C(x, z) = |x|^2 / 2 + 3 |z|^2 / 2, whose slope is (x, 3 z)."""
+
+    def forward(self, images, z):
+        return Judged(images, images.square().flatten(1).sum(dim=1) / 2 + 3 * z.square().sum(dim=1) / 2)
+
+
+def squared_slope(images, z):
+    return images.square().flatten(1).sum(dim=1) + 9 * z.square().sum(dim=1)
+
+
+@pytest.mark.parametrize("penalty", ["r1:gamma=2", "r2:gamma=2", "gp:weight=1,sides=zero"])
+def test_a_penalty_is_of_pairs(penalty):
+    """Real pictures with what is inferred of them, drawn ones with what they were drawn of, and mixtures of both."""
     net = model().eval()
+    net.discriminator = Bowl()
     now = Pairs(net, synthetic_batch(SPEC, 4), i2i.Progress(net.phases()[0], 0, 10))
-    images, z = now.pictures.images, torch.rand(4, 5)
-    now.pictures = Drawn(images, z=z)
-    assert torch.equal(now.critic(images), net.discriminator(images, z).logit)
+    now.chance = SimpleNamespace(rand=lambda count: torch.full((count,), 0.25))
+    real, z = now.pictures.images, torch.rand(4, 5)
+    drawn, inferred = net.generator(z).detach(), net.encoder(real).detach()
+    (term,) = (
+        spelling.make("penalty", penalty, "").discriminator(now, *now.judge(now.pictures, Drawn(drawn, z=z))).values()
+    )
+    expected = {
+        "r1": squared_slope(real, inferred),
+        "r2": squared_slope(drawn, z),
+        "gp": squared_slope(real / 4 + 3 * drawn / 4, inferred / 4 + 3 * z / 4),
+    }
+    assert term.item() == pytest.approx(expected[penalty[:2]].mean().item(), rel=1e-5)
+
+
+def test_a_penalty_looks_at_augmented_pictures_and_leaves_latents_alone():
+    net = model(augment="noise:std=1", architecture="bigan:width=8,norm=layer")
+    seen = []
+    net.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs))
+    now = Pairs(net, synthetic_batch(SPEC, 4), i2i.Progress(net.phases()[0], 0, 10))
+    judged, _ = now.judge(now.pictures, now.draw(grad=False))
+    now.critic(judged.images)
+    (images, z) = seen[-1]
+    assert images.shape == now.pictures.images.shape
+    assert not torch.equal(images, now.pictures.images)
+    assert torch.equal(z, now.pictures.z)
+
+
+def test_the_figure_of_memorisation_is_of_pairs():
+    net = model().eval()
+    net.discriminator, batch = Bowl(), synthetic_batch(SPEC, 4)
+    seen = []
+    net.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs))
+    with torch.no_grad():
+        assert len(net.diagnose([batch], [batch])) == 3
+    (real, inferred), (drawn, z), (held_back, again) = seen
+    assert torch.equal(inferred, net.encoder(batch["image"]))
+    assert torch.equal(drawn, net.generator(z))
+    assert torch.equal(real, held_back)
+    assert torch.equal(inferred, again)
 
 
 def test_the_discriminator_is_updated_alone_between_turns():

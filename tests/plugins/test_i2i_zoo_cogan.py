@@ -9,6 +9,8 @@ from i2i_zoo.methods.cogan import CoGAN, Domains, edges
 from i2i_zoo.parts import Shape
 
 import i2i
+from i2i.device import Engine
+from i2i.loop import run_step
 from i2i.options import build
 from i2i.sampling import rows_of
 from i2i.testing import check_model, synthetic_batch, synthetic_spec
@@ -87,6 +89,42 @@ def test_a_loss_is_the_mean_of_both_domains():
         alone += torch.nn.functional.softplus(-real_logit).mean() + torch.nn.functional.softplus(fake_logit).mean()
     assert name == "discriminator"
     assert terms["gan"].item() == pytest.approx(alone.item() / 2, rel=1e-5)
+
+
+def test_the_figure_of_memorisation_is_of_both_domains():
+    net, seen = model().eval(), []
+    net.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs))
+    training, held_back = synthetic_batch(SPEC, 4, 0), synthetic_batch(SPEC, 4, 1)
+    with torch.no_grad():
+        assert len(net.diagnose([training], [held_back])) == 3
+    for (images, labels), batch in ((seen[0], training), (seen[2], held_back)):
+        assert torch.equal(images, torch.cat([batch["a"], batch["b"]]))
+        assert labels.tolist() == [0] * 4 + [1] * 4
+
+
+@pytest.mark.parametrize("architecture", [Digits(2, 5), Convolutions(2)])
+def test_features_are_what_the_last_layer_gets(architecture):
+    shape = Shape(2, (20, 20) if isinstance(architecture, Digits) else (16, 16), 3)
+    net = architecture.discriminator(shape).eval()
+    seen = []
+    net.shared[-2].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    says = net(torch.rand(2, 2, *shape.size), torch.tensor([0, 1]))
+    assert torch.equal(says.features, seen[0].flatten(1))
+
+
+def test_a_probe_sees_pictures_as_the_first_domain():
+    net = model(synthetic_spec("labelled", 20)).eval()
+    images = synthetic_batch(net.spec, 3)["image"]
+    assert torch.equal(net.features(images), net.discriminator(images, torch.zeros(3)).features)
+    assert not torch.equal(net.features(images), net.discriminator(images, torch.ones(3)).features)
+
+
+def test_pictures_of_a_batch_are_compared_in_both_domains():
+    net = model(regularisers="minibatch-discrimination:kernels=2")
+    optimizers = net.optimizers(net.phases()[0])
+    before = net.discriminator.closeness.weight.clone()
+    run_step(net, optimizers, synthetic_batch(SPEC, 4), progress(net), Engine())
+    assert not torch.equal(net.discriminator.closeness.weight, before)
 
 
 @pytest.mark.parametrize("kind", ["images", "labelled"])

@@ -92,6 +92,26 @@ def test_sampling_runs_the_pyramid_down():
         assert torch.equal(net.drawer()(z, labels, None), expected)
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_figure_of_memorisation_and_features_are_of_the_level_trained_last(number):
+    net, batch, seen = model().eval(), synthetic_batch(SPEC, 4), []
+    net.phase = net.phases()[number].name
+    level = net.generator.levels[number]
+    level.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    own = batch["image"]
+    for _ in range(2 - number):
+        own = down(own)
+    with torch.no_grad():
+        assert len(net.diagnose([batch], [batch])) == 3
+        found = net.features(batch["image"])
+    training, drawn, held_back, probed = seen
+    assert torch.equal(training, own)
+    assert torch.equal(held_back, own)
+    assert torch.equal(probed, own)
+    assert drawn.shape == own.shape
+    assert found.shape[0] == 4
+
+
 def test_it_draws_without_classes_and_by_averages():
     net = check_model(
         "lapgan",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from i2i import networks
 from i2i_zoo.architectures import dcgan
+from i2i_zoo.layers.chosen import Norm
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape
 
 
@@ -21,6 +22,7 @@ class Coupled(Architecture):
     """A family of pairs, whose generator has `pair(z)`, a picture in each domain of the same latent."""
 
     method = "cogan"
+    gives = frozenset({"features"})
 
     def initialise(self, net: nn.Module) -> None:
         networks.initialise(net)
@@ -64,9 +66,13 @@ class Digits(Coupled):
 
 @dataclass(frozen=True)
 class Convolutions(Coupled):
-    """DCGAN's of any size: the generators' last layer and the discriminators' first are the domain's own."""
+    """DCGAN's of any size: the generators' last layer and the discriminators' first are the domain's own.
+
+    `norm` is the discriminators'.
+    """
 
     width: int = 64
+    norm: Norm = "batch"
 
     def check(self, to: Shape) -> None:
         dcgan.DCGAN(self.width).check(to)
@@ -77,10 +83,10 @@ class Convolutions(Coupled):
         return Generators(shared, lambda: [nn.ConvTranspose2d(self.width, to.channels, 4, 2, 1, bias=False), nn.Tanh()])
 
     def discriminator(self, to: Shape) -> nn.Module:
-        whole = dcgan.Discriminator(to, self.width, "batch")
-        shared = [*list(whole.body)[2:], whole.head, nn.Flatten()]
+        whole = dcgan.Discriminator(to, self.width, self.norm)
+        shared, biased = [*list(whole.body)[2:], whole.head, nn.Flatten()], self.norm != "batch"
         return Discriminators(
-            lambda: [nn.Conv2d(to.channels, self.width, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)], shared
+            lambda: [nn.Conv2d(to.channels, self.width, 4, 2, 1, bias=biased), nn.LeakyReLU(0.2)], shared
         )
 
 
@@ -111,6 +117,10 @@ class Discriminators(nn.Module):
         self.shared = nn.Sequential(*shared)
 
     def forward(self, images: Tensor, labels: Tensor) -> Judged:
-        first = torch.where((labels == 0)[:, None, None, None], self.a(images), self.b(images))
-        says = self.shared(first)
-        return Judged(images, says[:, 1] - says[:, 0] if says.shape[1] == 2 else says[:, 0])
+        maps = torch.where((labels == 0)[:, None, None, None], self.a(images), self.b(images))
+        *body, head, flat = self.shared
+        for layer in body:
+            maps = layer(maps)
+        says = flat(head(maps))
+        logit = says[:, 1] - says[:, 0] if says.shape[1] == 2 else says[:, 0]
+        return Judged(images, logit, features=maps.flatten(1))

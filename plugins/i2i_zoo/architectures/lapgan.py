@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
+from i2i_zoo.layers.pyramid import up
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, one_hot
+
+if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
 
 
 @dataclass(frozen=True)
@@ -81,3 +87,25 @@ class Discriminator(nn.Module):
             seen = torch.cat([images, self.plane(labels).to(images)], dim=1)
         features = self.body(seen)
         return Judged(images, self.head(features).squeeze(1), features=features)
+
+
+class Pyramid(nn.Module):
+    """Latents (N, Z) of all levels, the coarsest's first, to pictures (N, C, H, W): by the players of each."""
+
+    def __init__(self, levels: Sequence[TwoPlayer]) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(levels)
+        self.sizes = [level.latent.size for level in levels]
+        self.last = len(levels) - 1  # the finest level that adds detail
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, chance: Chance | None = None) -> Tensor:
+        images = torch.empty(0)
+        for number, (level, latents) in enumerate(zip(self.levels, z.split(self.sizes, dim=1), strict=True)):
+            painter = cast("TwoPlayer", level).drawer()
+            if number == 0:
+                images = painter(latents, labels, chance)
+                continue
+            images = up(images)
+            if number <= self.last:
+                images = images + painter(latents, labels, chance, images)
+        return images

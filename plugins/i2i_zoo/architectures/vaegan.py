@@ -11,22 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from i2i import networks
+from i2i_zoo.layers.chosen import Norm, of_maps, of_vectors
 from i2i_zoo.methods.vae import Code
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, wide
-
-THREE = "a discriminator of three outputs: --architecture vaegan:outputs=3"
 
 
 @dataclass(frozen=True)
 class VAEGAN(Architecture):
     """`width` is of the encoder's first layer; all three halve sides, or double them, three times.
 
-    With three `outputs` the discriminator tells apart real pictures, reconstructions and samples; its logit is then
-    the log odds of a real picture.
+    `norm` is the discriminator's. With three `outputs` that tells apart real pictures, reconstructions and samples,
+    and its logit is the log odds of a real picture.
     """
 
     width: int = 64
     outputs: int = 1
+    norm: Norm = "batch"
 
     def __post_init__(self) -> None:
         if self.outputs not in (1, 3):
@@ -34,7 +34,7 @@ class VAEGAN(Architecture):
 
     @property
     def gives(self) -> frozenset[str]:  # type: ignore[override]  # what it gives depends on its numbers
-        return frozenset({"features", THREE} if self.outputs == 3 else {"features"})
+        return frozenset({"features", "kinds"} if self.outputs == 3 else {"features"})
 
     def check(self, to: Shape) -> None:
         if any(side % 8 for side in to.size):
@@ -52,7 +52,7 @@ class VAEGAN(Architecture):
         return Decoder(to, self.width)
 
     def discriminator(self, to: Shape) -> nn.Module:
-        return Discriminator(to, self.width, self.outputs)
+        return Discriminator(to, self.width, self.outputs, self.norm)
 
     def initialise(self, net: nn.Module) -> None:
         networks.initialise(net)
@@ -107,17 +107,18 @@ class Decoder(nn.Module):
 class Discriminator(nn.Module):
     """Pictures (N, C, H, W) to a logit each; their features are the last convolution's, before its norm."""
 
-    def __init__(self, to: Shape, width: int, outputs: int) -> None:
+    def __init__(self, to: Shape, width: int, outputs: int, norm: Norm) -> None:
         super().__init__()
-        first, hidden = width // 2, 8 * width
+        first, hidden, biased = width // 2, 8 * width, norm != "batch"
         self.body = nn.Sequential(
             *(nn.Conv2d(to.channels, first, 5, 1, 2), nn.ReLU()),
-            *(_down(first, 2 * width), *_norm(2 * width), _down(2 * width, 4 * width), *_norm(4 * width)),
-            _down(4 * width, 4 * width),
+            *(_down(first, 2 * width, biased), *_norm(2 * width, norm)),
+            *(_down(2 * width, 4 * width, biased), *_norm(4 * width, norm)),
+            _down(4 * width, 4 * width, biased),
         )
         self.top = nn.Sequential(
-            *(*_norm(4 * width), nn.Flatten(), nn.Linear(4 * width * _area(to), hidden, bias=False)),
-            *(networks.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, outputs)),
+            *(*_norm(4 * width, norm), nn.Flatten(), nn.Linear(4 * width * _area(to), hidden, bias=biased)),
+            *(*of_vectors(norm, hidden), nn.ReLU(), nn.Linear(hidden, outputs)),
         )
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judged:
@@ -129,16 +130,16 @@ class Discriminator(nn.Module):
         return Judged(images, odds, features=maps.flatten(1), classes=says)
 
 
-def _down(before: int, after: int) -> nn.Module:
-    return nn.Conv2d(before, after, 5, 2, 2, bias=False)
+def _down(before: int, after: int, biased: bool = False) -> nn.Module:
+    return nn.Conv2d(before, after, 5, 2, 2, bias=biased)
 
 
 def _up(before: int, after: int) -> nn.Module:
     return nn.ConvTranspose2d(before, after, 5, 2, 2, output_padding=1, bias=False)
 
 
-def _norm(width: int) -> list[nn.Module]:
-    return [networks.BatchNorm2d(width), nn.ReLU()]
+def _norm(width: int, norm: Norm = "batch") -> list[nn.Module]:
+    return [*of_maps(norm, width), nn.ReLU()]
 
 
 def _area(to: Shape) -> int:

@@ -6,7 +6,7 @@ player; their loss is the discriminator's with the roles exchanged, so that it d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,22 +22,37 @@ from i2i_zoo.parts import Judged, merged
 
 
 class Pairs(Moment):
-    """A step whose discriminator is asked of pictures with their latents; those of real ones are inferred."""
+    """A step whose discriminator is asked of pictures with their latents; those of real ones are inferred.
 
-    def __init__(self, model: TwoPlayer, batch: i2i.Batch, progress: i2i.Progress) -> None:
-        super().__init__(model, batch, progress)
+    What it judged is shown to penalties as one vector a pair (N, C H W + Z, 1, 1): so they mix, move and differentiate
+    a picture together with its latent.
+    """
+
+    inferred: Drawn
+
+    def look(self, batch: i2i.Batch) -> None:
+        super().look(batch)
         images = self.pictures.images
-        latents = model.get_submodule("encoder")(images)
+        latents = self.model.get_submodule("encoder")(images)
         self.inferred, self.pictures = Drawn(images, z=latents), Drawn(images, z=latents.detach())
 
     def judge(self, *drawn: Drawn) -> list[Judged]:
         says = [self.model.discriminator(self.augmented(each.images), each.z) for each in drawn]
-        return [replace(one, images=each.images) for one, each in zip(says, drawn, strict=True)]
+        return [replace(one, images=paired(each)) for one, each in zip(says, drawn, strict=True)]
 
     def critic(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits (N,) of pictures, each with what is inferred of the real one in its place."""
-        judged: Judged = self.model.discriminator(self.augmented(images), self.pictures.z)
+        """Logits (N,) of pairs, each a vector, whose pictures are augmented."""
+        size = self.model.latent.size
+        shown, z = images.flatten(1)[:, :-size], images.flatten(1)[:, -size:]
+        judged: Judged = self.model.discriminator(self.augmented(shown.view_as(self.pictures.images)), z)
         return judged.logit
+
+
+def paired(drawn: Drawn) -> Tensor:
+    """Pictures (N, C, H, W) and their latents (N, Z) as vectors (N, C H W + Z, 1, 1)."""
+    assert drawn.z is not None
+    images = drawn.images.flatten(1)
+    return torch.cat([images, drawn.z.to(images)], dim=1)[:, :, None, None]
 
 
 class BiGAN(TwoPlayer):
@@ -69,9 +84,6 @@ class BiGAN(TwoPlayer):
         yield "generator", merged([objective.discriminator(now, fake_says, real_says), *terms])
         self._stepped(now, "generator")
         self.follow(now.count)
-
-    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
-        return {}  # what is said of pictures without latents would be nothing
 
     def features(self, images: Tensor) -> Tensor:
         latents: Tensor = self.encoder(images)

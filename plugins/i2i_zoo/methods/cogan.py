@@ -8,7 +8,7 @@ second is made: edges or negatives, as in the paper, of other pictures of the ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from i2i_zoo import recipe
 from i2i_zoo.architectures.coupled import Coupled, Generators
 from i2i_zoo.model import PREVIEWED, TwoPlayer
 from i2i_zoo.moment import Drawn, Moment
+from i2i_zoo.parts import Judged
 
 
 def edges(images: Tensor) -> Tensor:
@@ -39,23 +40,18 @@ def domains(count: int, like: Tensor) -> Tensor:
 class Domains(Moment):
     """A step whose pictures are of the first domain, label 0, then of the second, 1."""
 
-    def __init__(self, model: TwoPlayer, batch: i2i.Batch, progress: i2i.Progress) -> None:
-        assert isinstance(model, CoGAN)
-        pair = model.pair_of(batch)
-        labels = domains(len(pair[0]), pair[0])
-        super().__init__(model, {"image": torch.cat(pair), "label": labels}, progress)
-        self.pictures = Drawn(self.pictures.images, labels)
+    def look(self, batch: i2i.Batch) -> None:
+        assert isinstance(self.model, CoGAN)
+        pair = self.model.pair_of(batch)
+        self.pictures = Drawn(torch.cat(pair), domains(len(pair[0]), pair[0]))
 
     def draw(self, grad: bool, times: int = 1) -> Drawn:
         """Draw in both domains, of the same latents."""
         count = times * len(self.pictures.images) // 2
-        z, generator = self.latents(count), self.model.generator
+        z, generator = self.latents(count), self.painter
         assert isinstance(generator, Generators)
         with torch.set_grad_enabled(grad):
             return Drawn(torch.cat(generator.pair(z)), domains(count, z), torch.cat([z, z]))
-
-    def told(self, labels: Tensor | None) -> Tensor | None:
-        return labels
 
 
 class CoGAN(TwoPlayer):
@@ -86,8 +82,13 @@ class CoGAN(TwoPlayer):
             return batch["a"], batch["b"]
         return batch["image"], SECOND[self.options.second](batch["image"].roll(1, 0))
 
-    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
-        return {}  # there are two sets of pictures
+    def told(self, labels: Tensor | None) -> Tensor | None:
+        return labels  # which are domains
+
+    def features(self, images: Tensor) -> Tensor:
+        first: Judged = self.discriminator(images, domains(len(images), images)[: len(images)])
+        assert first.features is not None
+        return first.features
 
     def targets(self) -> tuple[str, ...]:
         return self.spec.domains if "a" in self.spec.channels else ("pictures", self.options.second)

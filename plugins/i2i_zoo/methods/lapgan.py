@@ -9,6 +9,7 @@ has the first paper's networks with maxout units, where the authors have rectifi
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,12 @@ from torch.optim import Optimizer
 
 import i2i
 from i2i_zoo import recipe, rules, spelling
-from i2i_zoo.architectures import lapgan
+from i2i_zoo.architectures.lapgan import LAPGAN, Pyramid
 from i2i_zoo.latents import Uniform
 from i2i_zoo.layers.pyramid import down, up
 from i2i_zoo.model import TwoPlayer, Zoo
 from i2i_zoo.moment import Drawn, Moment
-from i2i_zoo.parts import Architecture, Chance
+from i2i_zoo.parts import Architecture
 
 SMALLEST = 13  # side that a level's discriminator can see
 
@@ -31,44 +32,30 @@ SMALLEST = 13  # side that a level's discriminator can see
 class Fine(Moment):
     """A step of a level: what is drawn is added to real pictures of the next, scaled up."""
 
-    def __init__(self, model: TwoPlayer, batch: i2i.Batch, progress: i2i.Progress) -> None:
-        super().__init__(model, batch, progress)
-        self.coarse: Tensor = batch["coarse"]
+    coarse: Tensor
+
+    def look(self, batch: i2i.Batch) -> None:
+        super().look(batch)
+        self.coarse = up(down(self.pictures.images))
 
     def draw(self, grad: bool, times: int = 1) -> Drawn:
         coarse = self.coarse.repeat(times, 1, 1, 1)
         z, labels = self.latents(len(coarse)), self.pictures.labels
         labels = None if labels is None or self.labels(1) is None else labels.repeat(times)  # the coarse one's class
         with torch.set_grad_enabled(grad):
-            return Drawn(coarse + self.model.generator(z, labels, self.chance, coarse), labels, z)
+            return Drawn(coarse + self.painter(z, labels, self.noise, coarse), labels, z)
+
+
+class Coarsest(TwoPlayer):
+    """The players of the level that draws of noise alone."""
+
+    norms = "--coarsest with norm=layer or norm=none"
 
 
 class Level(TwoPlayer):
     """The players of a level that adds detail."""
 
     moment, method = Fine, "lapgan"
-
-
-class Pyramid(nn.Module):
-    """Latents (N, Z) of all levels, the coarsest's first, to pictures (N, C, H, W)."""
-
-    def __init__(self, levels: list[TwoPlayer]) -> None:
-        super().__init__()
-        self.levels = nn.ModuleList(levels)
-        self.sizes = [level.latent.size for level in levels]
-        self.last = len(levels) - 1  # the finest level that adds detail
-
-    def forward(self, z: Tensor, labels: Tensor | None = None, chance: Chance | None = None) -> Tensor:
-        images = torch.empty(0)
-        for number, (level, latents) in enumerate(zip(self.levels, z.split(self.sizes, dim=1), strict=True)):
-            assert isinstance(level, TwoPlayer)
-            if number == 0:
-                images = level.drawer()(latents, labels, chance)
-                continue
-            images = up(images)
-            if number <= self.last:
-                images = images + level.drawer()(latents, labels, chance, images)
-        return images
 
 
 class Pyramids(Zoo):
@@ -102,10 +89,10 @@ class Pyramids(Zoo):
         o, spec = self.options, dataclasses.replace(self.spec, image_size=size)
         if number == 0:
             self._check_coarsest()
-            return TwoPlayer(dataclasses.replace(o, architecture=o.coarsest), spec)
+            return Coarsest(dataclasses.replace(o, architecture=o.coarsest), spec)
         latent = f"uniform:{size[0] * size[1]},low={self.latent.low},high={self.latent.high}"
         level = Level(dataclasses.replace(o, latent=latent, reuse=False), spec)
-        if not isinstance(level.architecture, lapgan.LAPGAN):
+        if not isinstance(level.architecture, LAPGAN):
             raise ValueError(f"--architecture {o.architecture} adds to no picture; use lapgan, and --coarsest for it")
         return level
 
@@ -131,11 +118,25 @@ class Pyramids(Zoo):
         return self._levels()[self._number(phase.name)].optimizers(phase)
 
     def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        number, images = self._number(progress.phase.name), batch["image"]
+        number = self._number(progress.phase.name)
+        seen = batch | {"image": self.shrunk(batch["image"], number)}
+        yield from self._levels()[number].train_step(seen, progress)
+
+    def shrunk(self, images: Tensor, number: int) -> Tensor:
+        """Pictures (N, C, H, W) as a level sees them."""
         for _ in range(self.options.levels - number):
             images = down(images)
-        seen = batch | {"image": images} | ({"coarse": up(down(images))} if number else {})
-        yield from self._levels()[number].train_step(seen, progress)
+        return images
+
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        """The figures of the level that was trained last."""
+        number = self._number(self.phase)
+        sets = ((b | {"image": self.shrunk(b["image"], number)} for b in each) for each in (training, held_back))
+        return self._levels()[number].diagnose(*sets)
+
+    def features(self, images: Tensor) -> Tensor:
+        number = self._number(self.phase)
+        return self._levels()[number].features(self.shrunk(images, number))
 
     def drawer(self) -> nn.Module:
         self.generator.last = self._number(self.phase)

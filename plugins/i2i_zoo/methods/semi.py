@@ -10,14 +10,17 @@ from typing import ClassVar
 
 import i2i
 from i2i_zoo import memorisation
+from i2i_zoo.latents import Seeded
 from i2i_zoo.model import TwoPlayer
+from i2i_zoo.moment import Drawn
 
 
 def share_named(model: TwoPlayer, batches: Iterable[i2i.Batch]) -> float | None:
     """Share of labelled pictures whose class is told rightly; None where there is none."""
     right, known = 0, 0
     for batch in batches:
-        says = memorisation.judged(model, batch["image"], None)
+        now = model.moment.still(model, batch, Seeded(0))
+        says = memorisation.judged(now, Drawn(now.pictures.images))
         assert says.classes is not None
         known += int((batch["label"] >= 0).sum())
         right += int((says.classes.argmax(dim=1) == batch["label"]).sum())

@@ -8,72 +8,25 @@ one of its cross-entropies is below an equilibrium by a margin, the decoder whil
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 import i2i
 from i2i import networks
 from i2i_zoo import recipe
-from i2i_zoo.architectures.vaegan import THREE
+from i2i_zoo.methods.three_sets import ThreeClasses, ThreeSets, of_two_classes
 from i2i_zoo.methods.vae import check_latent
 from i2i_zoo.model import PREVIEWED, TwoPlayer
 from i2i_zoo.moment import Drawn, Moment
-from i2i_zoo.parts import Divergence, Element, Judged, merged, wide
+from i2i_zoo.objectives.classic import NonSaturating
+from i2i_zoo.parts import Judged, merged, wide
 
-
-class ThreeSets(Divergence):
-    """D: mean sp(-r) + mean sp(f1) + mean sp(f2); G: mean sp(-f1) + mean sp(-f2), of reconstructions and samples.
-
-    The first half of the generated logits are of reconstructions. `saturating`, G is minus the whole of D.
-    """
-
-    def __init__(self, saturating: bool = False) -> None:
-        super().__init__()
-        self.needs_real = self.saturating = saturating  # type: ignore[misc]  # what it needs depends on its numbers
-
-    def d(self, r: Tensor, f: Tensor) -> Tensor:
-        return F.softplus(-r).mean() + 2 * F.softplus(f).mean()  # the mean over two halves is half of their sum
-
-    def g(self, f: Tensor, r: Tensor | None) -> Tensor:
-        if self.saturating and r is not None:
-            return -self.d(r, f)
-        return 2 * F.softplus(-f).mean()
-
-
-class ThreeClasses(Element):
-    """D: cross-entropy of telling apart real pictures, reconstructions and samples; G: of both others as real."""
-
-    needs = frozenset({THREE})
-
-    def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
-        half = len(fake.images) // 2
-        return {"gan": self.cost(real, 0) + sum(self.cost(each, n) for n, each in enumerate(fake.split(half, half), 1))}
-
-    def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
-        return {"gan": 2 * self.cost(fake, 0)}
-
-    def costs(self, real: Judged, fake: Judged) -> Tensor:
-        """Cross-entropies of real and of generated pictures, on the scale of two classes, (2,)."""
-        half = len(fake.images) // 2
-        fakes = sum(self.cost(each, kind) for kind, each in enumerate(fake.split(half, half), 1)) / 2
-        return torch.stack([self.cost(real, 0), torch.as_tensor(fakes)]) * (math.log(2) / math.log(3))
-
-    def cost(self, judged: Judged, kind: int) -> Tensor:
-        """The cross-entropy of taking all for one kind."""
-        assert judged.classes is not None
-        return -wide(judged.classes).log_softmax(dim=1)[:, kind].mean()
-
-
-def of_two_classes(real: Judged, fake: Judged) -> Tensor:
-    """Cross-entropies of real and of generated pictures, (2,)."""
-    return torch.stack([F.softplus(-wide(real.logit)).mean(), F.softplus(wide(fake.logit)).mean()])
+MEASURED = (ThreeSets, ThreeClasses, NonSaturating)  # objectives that are cross-entropies
 
 
 class AutoencoderGAN(TwoPlayer):
@@ -85,6 +38,7 @@ class AutoencoderGAN(TwoPlayer):
         equilibrium: float = i2i.option(0.68, help="Cross-entropy of the discriminator about which both stay.", min=0)
         margin: float = i2i.option(0.35, help="How far from it a player is left out; 0: never.", min=0)
 
+    gives = frozenset({"reconstructions"})
     encoder: nn.Module
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
@@ -99,6 +53,11 @@ class AutoencoderGAN(TwoPlayer):
             raise ValueError(
                 f"--objective {options.objective} pairs each real picture with a generated one, and here are twice as "
                 "many, reconstructions and samples; use --objective vaegan"
+            )
+        if options.margin and not isinstance(self._usual()[0], MEASURED):
+            raise ValueError(
+                f"--objective {options.objective} is no cross-entropy, and the equilibrium is of them; "
+                "use --objective vaegan, or --margin 0 to update all in each step"
             )
         if not hasattr(self.architecture, "encoder"):
             raise ValueError(f"--architecture {options.architecture} has no encoder; use --architecture vaegan")
