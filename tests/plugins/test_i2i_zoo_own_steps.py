@@ -49,11 +49,11 @@ def logged(net, phase):
     return run_step(net, net.optimizers(phase), batch, i2i.Progress(phase, 0, 10), Engine())
 
 
-@pytest.mark.parametrize("name", sorted(TINY.keys() - {"stacked-gan"}))
+@pytest.mark.parametrize("name", sorted(TINY))
 def test_what_elements_say_of_their_state_is_logged(name):
     net = model(name, augment="ada:p=0.25,kimg=0")
     for phase in net.phases():
-        if phase.name != "labeller":
+        if phase.name not in ("labeller", "classifier", "features"):  # which judge no pictures
             assert logged(net, phase)["p"].item() == 0.25
 
 
@@ -77,6 +77,14 @@ ALONE = "has networks for the steps of {} alone; use {} {}$"
         ("lapgan", {"coarsest": "lapgan:width=2"}, ALONE.format("lapgan", "--coarsest", "mlp-maxout:width=8000")),
         ("lapgan", {"coarsest": "progan:width=4"}, "--coarsest progan:width=4 grows, .* use --coarsest mlp-maxout"),
         ("cogan", {"regularisers": "virtual-norm:count=2"}, "leave virtual-norm out"),
+        ("vaegan", {"objective": "hinge"}, "hinge is no cross-entropy, .*; use --objective vaegan, or --margin 0 to"),
+        ("infogan", {"objective": "vaegan"}, "vaegan needs reconstructions beside samples, .*; use --objective ns$"),
+        ("lapgan", {"objective": "vaegan"}, "vaegan needs reconstructions beside samples, .*; use --objective ns$"),
+        (
+            "lapgan",
+            {"coarsest": "dcgan:width=2", "levels": 1, "gradient_penalty": "r1"},
+            "batch norm, .*; use --coarsest with norm=layer or norm=none, or leave the penalty out$",
+        ),
         ("infogan", {"objective": "triple"}, "triple is for three players, and here are two; use --objective ns"),
         ("stacked-gan", {"objective": "gan-cls"}, "gan-cls is no objective of logits alone; use --objective ns"),
         ("stacked-gan", {"objective": "began"}, "began is no objective of logits alone; use --objective ns"),
@@ -95,7 +103,16 @@ def test_two_players_refuse_networks_of_another_step(architecture, method):
         plain(architecture=architecture)
 
 
-@pytest.mark.parametrize("objective", ["hinge", "wgan", "fgan-kl", "fgan-js:heuristic=true", "ns:smooth=0.9"])
+@pytest.mark.parametrize(
+    "objective", ["hinge", "wgan", "fgan-kl", "fgan-js:heuristic=true", "ns:smooth=0.9", "rs", "ra-hinge"]
+)
 def test_a_stack_takes_objectives_of_logits_alone(objective):
     net = model("stacked-gan", objective=objective)
-    assert logged(net, net.phases()[-1])
+    terms = logged(net, net.phases()[-1])
+    players = [f"{level}_{player}" for level in ("features", "pictures") for player in ("discriminator", "generator")]
+    assert all(f"{player}/gan" in terms for player in players)
+
+
+@pytest.mark.parametrize("objective", ["ns", "minimax", "vaegan", "vaegan:saturating=true"])
+def test_an_equilibrium_is_of_cross_entropies(objective):
+    assert logged(model("vaegan", objective=objective), model("vaegan").phases()[0])

@@ -9,6 +9,7 @@ is given what G_1 draws. Networks are DCGAN's and perceptrons, not the authors'.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +18,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 import i2i
-from i2i_zoo import recipe, rules, spelling
-from i2i_zoo.architectures import dcgan
-from i2i_zoo.architectures.stacked import Encoder, Level, Stack
+from i2i_zoo import memorisation, recipe, rules, spelling
+from i2i_zoo.architectures.dcgan import DCGAN
+from i2i_zoo.architectures.stacked import Encoder, Stack, given
 from i2i_zoo.base import Zoo
+from i2i_zoo.layers.chosen import Norm
+from i2i_zoo.methods.level import Level, levels_of, of_logits_alone
+from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.objectives.classes import cross_entropy
-from i2i_zoo.parts import Divergence, Element, wide
+from i2i_zoo.parts import wide
 
-
-def of_logits_alone(objective: Element) -> bool:
-    """Whether an objective is nothing but two functions, which may be asked of any level."""
-    more = (name for name, value in vars(Element).items() if callable(value) and name != "__init__")
-    plain = all(getattr(type(objective), name) is getattr(Divergence, name) for name in more)
-    return isinstance(objective, Divergence) and plain and not objective.needs_real
+Played = dict[str, tuple[Level, Moment, Drawn]]  # what the levels of a step drew, by their names
 
 
 class StackedGAN(Zoo):
@@ -38,6 +37,11 @@ class StackedGAN(Zoo):
     @dataclass(frozen=True, kw_only=True)
     class Options(recipe.Common):
         objective: str = i2i.option("ns", help="What players of a level make small: ns, hinge, lsgan, ...")
+        gradient_penalty: str = i2i.option("none", help="Penalty on discriminators' slopes: none, gp:weight=10, r1.")
+        augment: str = i2i.option("none", help="What is done to pictures before they are judged, with + between.")
+        n_critic: int = i2i.option(1, help="Updates of discriminators for each of the generators.", min=1)
+        discriminator_lr: float | None = i2i.option(None, help="Learning rate of discriminators, if another.", min=0)
+        norm: Norm = i2i.option("batch", help="Norm of the discriminator of pictures.")
         width: int = i2i.option(64, help="Channels next to the picture.", min=1)
         features: int = i2i.option(256, help="Features between the levels.", min=1)
         conditional: float = i2i.option(1.0, help="Weight of finding again what was given.", min=0)
@@ -47,17 +51,17 @@ class StackedGAN(Zoo):
 
     def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
         super().__init__(options, spec)
-        dcgan.DCGAN().check(self.shape)
+        DCGAN().check(self.shape)
         if not self.shape.classes:
             raise ValueError(f"this stacks generators on a classifier, which needs {rules.WORDS['labels']}")
         if self.latent.size % 2:
             raise ValueError(f"--latent {options.latent} is for two levels; use --latent normal:{self.latent.size + 1}")
-        self.objective = spelling.make("objective", options.objective, "--objective")
-        if not of_logits_alone(self.objective):
+        if not of_logits_alone(spelling.make("objective", options.objective, "--objective")):
             raise ValueError(f"--objective {options.objective} is no objective of logits alone; use --objective ns")
         self.encoder = Encoder(self.shape, options.width, options.features)
-        self.generator = Stack(self.shape, options.width, options.features)
-        self.make_average()
+        self.generator = Stack(*levels_of(options, spec, self.latent.size // 2))
+        if self.generator.top.eager:
+            self.eager = ("generator",)
 
     def targets(self) -> tuple[str, ...]:
         return self.spec.domains
@@ -69,54 +73,68 @@ class StackedGAN(Zoo):
         if phase.name == "classifier":
             return {"encoder": self.optimizer(self.encoder.parameters(), self.options.lr)}
         levels = {"features": self.generator.top, "pictures": self.generator.bottom}
-        made = {}
-        for name in levels.keys() & {phase.name} or levels:
-            level = levels[name]
-            judging = [*level.body.parameters(), *level.head.parameters()]
-            drawing = [*level.generator.parameters(), *level.recogniser.parameters()]
-            made[f"{name}_discriminator"] = self.optimizer(judging, self.options.lr)
-            made[f"{name}_generator"] = self.optimizer(drawing, self.options.lr)
-        return made
+        names = levels.keys() & {phase.name} or levels
+        return {f"{n}_{player}": made for n in names for player, made in levels[n].optimizers(phase).items()}
 
     def train_step(self, batch: i2i.Batch, progress: i2i.Progress) -> i2i.Updates:
-        images, labels, phase = batch["image"], batch["label"], progress.phase.name
-        if phase == "classifier":
-            yield "encoder", {"classes": cross_entropy(self.encoder.second(self.encoder.first(images)), labels)}
+        if progress.phase.name == "classifier":
+            found = self.encoder.second(self.encoder.first(batch["image"]))
+            yield "encoder", {"classes": cross_entropy(found, batch["label"])}
             return
+        turn = self.clock.generator_is_due(self.options.n_critic)
+        played = self.played(batch, progress, grad=turn)
+        for name, (level, now, fake) in played.items():
+            for player, terms in level.teach_discriminator(now, fake):
+                yield f"{name}_{player}", terms
+        self.clock.tick("discriminator")
+        if turn:
+            yield {f"{name}_generator": terms for name, terms in self.drawing(played).items()}
+            for level, now, _ in played.values():
+                level.follow_up(now)
+            self.clock.tick("generator")
+        for level, *_ in played.values():
+            yield from level.watched()
+
+    def played(self, batch: i2i.Batch, progress: i2i.Progress, grad: bool) -> Played:
+        """What the levels of a phase draw, with or without gradients: of the encoder's features, or the upper one's."""
+        (top, bottom), images, played = self.generator.children(), batch["image"], {}
         first, second = self.latent.draw(progress, len(images)).to(images).chunk(2, dim=1)
         with torch.no_grad():
-            known = self.encoder.first(images)
-        given, players = known, {}
-        if phase != "pictures":
-            drawn = self.generator.features(first, labels)
-            players["features"] = self.generator.top, known, drawn, first
-            given = drawn
-        if phase != "features":
-            players["pictures"] = self.generator.bottom, images, self.generator.pictures(second, given), second
-        yield {f"{n}_discriminator": self.judging(level, real, fake) for n, (level, real, fake, _) in players.items()}
-        terms = {f"{n}_generator": self.drawing(level, fake, z) for n, (level, _, fake, z) in players.items()}
-        if "features_generator" in terms:
-            terms["features_generator"]["conditional"] = self.options.conditional * cross_entropy(
-                self.encoder.second(drawn), labels
-            )
-        if "pictures_generator" in terms:
-            off = wide(self.encoder.first(players["pictures"][2])) - wide(given)
-            terms["pictures_generator"]["conditional"] = self.options.conditional * off.square().mean()
-        if len(players) == 2:  # end to end: the upper generator is told what comes of its features
-            terms["features_generator"] |= {
-                f"pictures_{key}": each for key, each in terms["pictures_generator"].items()
-            }
-        yield terms
-        self.clock.tick("generator")
-        self.follow(len(images) * progress.ranks)
+            features = self.encoder.first(images)
+        with torch.set_grad_enabled(grad):
+            if progress.phase.name != "pictures":
+                now = Moment(top, batch | {"image": features}, progress)
+                features = top.generator(first, batch["label"], progress)
+                played["features"] = top, now, Drawn(features, batch["label"], first)
+            if progress.phase.name != "features":
+                z = given(second, features)
+                played["pictures"] = bottom, Moment(bottom, batch, progress), Drawn(bottom.generator(z), z=z)
+        return played
 
-    def judging(self, level: Level, real: Tensor, fake: Tensor) -> i2i.Terms:
-        """A discriminator's terms."""
-        return self.objective.discriminator(None, level.judge(real), level.judge(fake.detach()))
+    def drawing(self, played: Played) -> dict[str, i2i.Terms]:
+        """The generators' terms of a step, by their levels; joined, the upper one is told of the pictures, too."""
+        o = self.options
+        terms = {name: level.drawing(now, fake, o.entropy) for name, (level, now, fake) in played.items()}
+        if "features" in played:
+            fake = played["features"][2]
+            found = self.encoder.second(fake.images)
+            terms["features"]["conditional"] = o.conditional * cross_entropy(found, fake.labels)
+        if "pictures" in played:
+            fake = played["pictures"][2]
+            off = wide(self.encoder.first(fake.images)).flatten(1) - wide(fake.z[:, -o.features :])
+            terms["pictures"]["conditional"] = o.conditional * off.square().mean()
+        if len(terms) == 2:
+            terms["features"] |= {f"pictures_{key}": each for key, each in terms["pictures"].items()}
+        return terms
 
-    def drawing(self, level: Level, fake: Tensor, z: Tensor) -> i2i.Terms:
-        """A generator's objective and entropy loss, of what it drew with noise (N, Z)."""
-        says = level.judge(fake)
-        assert says.embedding is not None
-        found = self.options.entropy * (wide(says.embedding) - z).square().mean()
-        return self.objective.generator(None, says, None) | {"entropy": found}
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        return memorisation.diagnose(self.generator.bottom, training, held_back, self.drawn)
+
+    def drawn(self, now: Moment) -> Drawn:
+        """As many pictures of the stack as there are real ones, of any class."""
+        images = now.pictures.images
+        z, classes = self.latent.draw(now.chance, len(images)), now.chance.rand(len(images)) * self.shape.classes
+        return Drawn(self.drawer()(z.to(images), classes.long().to(images.device)))
+
+    def features(self, images: Tensor) -> Tensor:
+        return self.generator.bottom.features(images)
