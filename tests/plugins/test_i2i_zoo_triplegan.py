@@ -41,7 +41,7 @@ def test_the_losses_equal_the_reference(golden):
     labels = torch.zeros(4, dtype=torch.int64)
     for text, row in (("triple", "reference"), ("triple:saturating=true", "paper")):
         objective = spelling.make("objective", text, "")
-        false = says(torch.cat([pairs, drawn]), torch.zeros(8, dtype=torch.int64))
+        false = says(torch.cat([drawn, pairs]), torch.zeros(8, dtype=torch.int64))
         taught = objective.discriminator(None, says(real, labels), false)["gan"].item()
         assert taught == pytest.approx(data["d_loss"], rel=1e-12)
         assert objective.classifier(pairs, sure).item() == pytest.approx(data[f"c_adv_loss_{row}"], rel=1e-12)
@@ -74,18 +74,40 @@ def test_pictures_without_a_label_are_no_true_pairs():
     assert net.objective.discriminator(None, nobody, false)["gan"].item() == pytest.approx(math.log(2), rel=1e-6)
 
 
-def test_false_pairs_are_the_classifiers_then_drawn_ones():
+def test_false_pairs_are_drawn_ones_then_the_classifiers():
     net, seen = model(), []
     net.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs))
+    net.generator.register_forward_hook(lambda layer, inputs, output: seen.append((output, inputs[1])))
     batch = synthetic_batch(SPEC, 4)
     next(net.train_step(batch, progress(net)))
-    images, labels = seen[0]
+    drawn, (images, labels) = seen
     logits = net.classifier(batch["image"], progress(net))  # of the same noise
-    assert torch.equal(images[:4], batch["image"])
-    assert torch.equal(images[4:8], batch["image"])
-    assert torch.equal(labels[:4], batch["label"])
-    assert labels[4:8].shape == logits.argmax(dim=1).shape
+    for place, (pictures, told) in enumerate([(batch["image"], batch["label"]), drawn]):
+        assert torch.equal(images[4 * place : 4 * place + 4], pictures)
+        assert torch.equal(labels[4 * place : 4 * place + 4], told)
+    assert torch.equal(images[8:], batch["image"])
+    assert labels[8:].shape == logits.argmax(dim=1).shape
     assert len(images) == 12
+
+
+def test_the_halves_of_false_pairs_have_their_own_weights():
+    objective = spelling.make("objective", "triple:alpha=0.25", "")
+    real, labels = says(torch.tensor([50.0]), torch.tensor([0])), torch.zeros(2, dtype=torch.int64)
+    false = says(torch.tensor([1.0, -2.0]), labels)  # a drawn pair, and one of the classifier
+    expected = 0.25 * math.log1p(math.exp(-2)) + 0.75 * math.log1p(math.exp(1))
+    assert objective.discriminator(None, real, false)["gan"].item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_penalty_between_is_between_real_and_drawn_pictures():
+    net, seen = model(gradient_penalty="gp"), []
+    net.generator.register_forward_hook(lambda layer, inputs, output: seen.append(output))
+    net.discriminator.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    batch = synthetic_batch(SPEC, 4)
+    next(net.train_step(batch, progress(net)))
+    drawn, _, between = seen
+    share = (between - drawn).flatten(1) / (batch["image"] - drawn).flatten(1)
+    assert torch.allclose(share, share[:, :1].expand_as(share), atol=1e-3)
+    assert ((share[:, 0] > 0) & (share[:, 0] < 1)).all()
 
 
 def test_each_player_is_taught_by_its_own_terms():

@@ -34,7 +34,7 @@ class ThreePlayers(Element):
     """D: mean sp(-r) + alpha mean sp(c) + (1 - alpha) mean sp(f); G: (1 - alpha) mean sp(-f), as in the authors' code.
 
     r, c and f are logits of labelled pairs, of the classifier's and of drawn ones; `saturating`, as the paper has it,
-    G is -(1 - alpha) mean sp(f). For the discriminator the first half of the false pairs are the classifier's.
+    G is -(1 - alpha) mean sp(f). For the discriminator the second half of the false pairs are the classifier's.
     """
 
     def __init__(self, alpha: float = 0.5, saturating: bool = False) -> None:
@@ -54,7 +54,7 @@ class ThreePlayers(Element):
         assert real.labels is not None
         known = (real.labels >= 0).to(wide(real.logit))
         share = networks.average_over_ranks(known.mean()).clamp_min(1e-8)
-        pairs, drawn = wide(fake.logit).chunk(2)
+        drawn, pairs = wide(fake.logit).chunk(2)
         true = (F.softplus(-wide(real.logit)) * known).mean() / share
         return {"gan": true + self.alpha * F.softplus(pairs).mean() + (1 - self.alpha) * F.softplus(drawn).mean()}
 
@@ -101,7 +101,7 @@ class TripleGAN(TwoPlayer):
         named, drawn = logits.argmax(dim=1), now.draw(grad=False)
         assert drawn.labels is not None
         pairs = Drawn(now.pictures.images, named)
-        false = Drawn(torch.cat([pairs.images, drawn.images]), torch.cat([named, drawn.labels.to(named)]))
+        false = Drawn(torch.cat([drawn.images, pairs.images]), torch.cat([drawn.labels.to(named), named]))
         yield from self.teach_discriminator(now, false)
         if turn:
             yield from self.teach_generator(now, now.draw(grad=True, times=o.generator_draws))
