@@ -71,20 +71,23 @@ def test_all_penalties_go_together():
     assert asked(make(gradient_penalty="gp+dragan+r1+r2+drift"), range(1)) == [[("discriminator", terms), G]]
 
 
-def test_a_lazy_penalty_is_multiplied_and_its_optimizer_shortened():
+def test_a_lazy_penalty_is_multiplied():
     values = {}
-    for every in (1, 16):
-        model = make(gradient_penalty=f"r1:gamma=1,every={every}", betas=(0.5, 0.99), lr=1e-3)
+    for every in (1, 16):  # the lazy one looks after the usual update, which changes nothing here
+        model = make(gradient_penalty=f"r1:gamma=1,every={every}", discriminator_lr=0.0)
         optimizers = model.optimizers(model.phases()[0])
         logged = run_step(model, optimizers, synthetic_batch(model.spec, 4, 0), progress(model, 0), Engine())
         values[every] = logged["discriminator/penalty"].item()
-        if every == 16:
-            (group,) = optimizers["discriminator"].param_groups
-            assert group["initial_lr" if "initial_lr" in group else "lr"] == pytest.approx(1e-3 * 16 / 17)
-            assert group["betas"] == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
-            assert optimizers["generator"].param_groups[0]["betas"] == (0.5, 0.99)
-    # The lazy one looks after the usual update, at a discriminator that has moved by one step of Adam.
-    assert values[16] == pytest.approx(16 * values[1], rel=0.2)
+    assert values[1] > 0
+    assert values[16] == pytest.approx(16 * values[1], rel=1e-6)
+
+
+def test_a_lazy_penalty_shortens_its_optimizer():
+    model = make(gradient_penalty="r1:gamma=1,every=16", betas=(0.5, 0.99), lr=1e-3)
+    groups = {name: each.param_groups[0] for name, each in model.optimizers(model.phases()[0]).items()}
+    assert groups["discriminator"]["lr"] == pytest.approx(1e-3 * 16 / 17)
+    assert groups["discriminator"]["betas"] == pytest.approx((0.5 ** (16 / 17), 0.99 ** (16 / 17)))
+    assert (groups["generator"]["lr"], groups["generator"]["betas"]) == (1e-3, (0.5, 0.99))
 
 
 def test_a_warm_up_counts_the_generators_updates():
