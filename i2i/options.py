@@ -18,9 +18,20 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 
-def option(default: Any = MISSING, *, help: str, min: float | None = None, max: float | None = None) -> Any:
-    """Declare a field of an Options or Request class, with its help text and its allowed range."""
-    return dataclasses.field(default=default, metadata={"help": help, "min": min, "max": max})
+def option(
+    default: Any = MISSING,
+    *,
+    help: str,
+    min: float | None = None,
+    max: float | None = None,
+    choices: Mapping[str, str] | None = None,
+) -> Any:
+    """Declare a field of an Options or Request class, with its help text and its allowed range.
+
+    `choices` are what a text may name, and what that means, for help pages to show: a mapping that may be known late,
+    as plugins add to it. Nothing is checked against it.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "min": min, "max": max, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class OptionField:
     help: str
     min: float | None = None
     max: float | None = None
+    choices: Mapping[str, str] | None = dataclasses.field(default=None, compare=False)
 
     @property
     def flag(self) -> str:
@@ -138,9 +150,8 @@ def describe(cls: type[Options]) -> list[OptionField]:
         if isinstance(kind, types.UnionType):  # int | None has no get_origin in common with Optional[int]
             kind = typing.Union[get_args(kind)]  # noqa: UP007
         meta = field.metadata
-        fields.append(
-            OptionField(field.name, kind, field.default, meta.get("help", ""), meta.get("min"), meta.get("max"))
-        )
+        said = {name: meta[name] for name in ("min", "max", "choices") if name in meta}
+        fields.append(OptionField(field.name, kind, field.default, meta.get("help", ""), **said))
     return fields
 
 

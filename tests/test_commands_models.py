@@ -30,7 +30,9 @@ class Swirl:
     @dataclass(frozen=True, kw_only=True)
     class Options(i2i.Options):
         lr: float = i2i.option(0.5, help="Learning rate.", min=0, max=1)
-        teacher: str = i2i.option(help="Name of the teacher.")
+        teacher: str = i2i.option(
+            help="Name of the teacher.", choices={"ada": "She teaches.", "bob:times=2": "He, too."}
+        )
         norm: Literal["none", "batch"] = i2i.option("none", help="Normalisation.")
         blur: bool = i2i.option(True, help="Blur before.")
         betas: tuple[float, float] = i2i.option((0.5, 0.9), help="Decay.")
@@ -127,6 +129,9 @@ def test_one_model_shows_its_options_with_defaults_and_meanings(cli):
     assert "--betas number number Decay. (default 0.5 0.9)" in lines
     assert "--batch-size 16" in lines
     assert "--flip off" in lines
+    taught = lines.index("What --teacher may name")
+    assert lines[taught + 1 : taught + 4] == ["ada She teaches.", "bob:times=2 He, too.", ""]
+    assert text.count("may name") == 1
     small = lines.index("What --small sets")
     assert lines[small + 1 : small + 3] == ["--image-size 32", "--betas 0.0 0.9"]
     assert "--to text Target domain or attribute; the model's only one by default." in lines
@@ -139,6 +144,7 @@ def test_one_model_as_json(cli):
     assert facts["options"][0] == {
         "name": "lr", "type": "number", "help": "Learning rate.", "default": 0.5, "min": 0, "max": 1,
     }  # fmt: skip
+    assert facts["choices"] == {"teacher": {"ada": "She teaches.", "bob:times=2": "He, too."}}
     assert [option["name"] for option in facts["request"]] == ["to", "samples", "seed"]
     assert facts["run_defaults"] == {"batch_size": 16, "flip": False}
     assert facts["small"] == {"image_size": 32, "betas": [0.0, 0.9]}

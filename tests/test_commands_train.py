@@ -37,7 +37,7 @@ class Odd(i2i.Model):
         mode: Literal["soft", "very-hard"] = i2i.option("soft", help="Mode.")
         factor: Literal[2, 4] = i2i.option(2, help="Factor.")
         sharp: bool = i2i.option(True, help="Sharpen.")
-        label: str | None = i2i.option(None, help="Label.")
+        label: str | None = i2i.option(None, help="Label.", choices={"cat": "Mews.", "dog": "Barks."})
         place: Path | None = i2i.option(None, help="Place.")
         ratio: float | None = i2i.option(None, help="Ratio.")
 
@@ -136,9 +136,9 @@ def test_help_shows_every_option_with_its_default(odd: Any, monkeypatch: pytest.
         for field in [*describe(cls.Options), *describe(Settings)]:
             assert field.flag in shown
             assert field.help.split(".")[0][:40] in shown
-    assert "A number that must be given. (must be given, at least 1)" in plain(
-        CliRunner().invoke(cli.make_app(), ["train", "odd", "--help"], env={"COLUMNS": "200"}).output
-    )
+    help = CliRunner().invoke(cli.make_app(), ["train", "odd", "--help"], env={"COLUMNS": "200"}).output
+    assert "A number that must be given. (must be given, at least 1)" in plain(help)
+    assert "Label. (choose cat, dog)" in plain(help)
     assert "Learning rate of all networks. (default 0.0002, at least 0)" in shown
     assert "Adam's decay rates. (default 0.5 0.999, at least 0, at most 1)" in shown
     assert "(default 200, at least 1)" in shown  # the model's own default of --epochs
@@ -250,6 +250,38 @@ def test_a_margin_without_a_size_of_its_own(odd: Any) -> None:
     assert layers(card, Odd, {"must": 1, "image_size": 128}, None)[0].resize == 150  # 300 for 256, the run's default
     with pytest.raises(ValueError, match="--must must be given"):
         layers(card, Odd, {"resize": 300}, None)
+
+
+class Adding(Odd):
+    """A model some of whose values add to what is below them."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Options(Odd.Options):
+        label: str | None = i2i.option("a", help="Labels.")
+
+        @classmethod
+        def over(cls, name: str, value: Any, below: Any) -> Any:
+            return below + value[1:] if name == "label" and value.startswith("+") else value
+
+    small = {"label": "s", "must": 1}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("file", "flags", "label"),
+    [
+        ("", {}, "a"),
+        ("", {"label": "+b"}, "ab"),
+        ("label = '+c'", {}, "ac"),
+        ("label = 'c'", {"label": "+b"}, "cb"),
+        ("label = '+c'", {"label": "b"}, "b"),
+        ("small = true", {"label": "+b"}, "sb"),
+    ],
+)
+def test_a_value_may_add_to_the_layer_below(odd: Any, tmp_path: Path, file: str, flags: Any, label: str) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(f"must = 1\n{file}\n")
+    _, options, _ = layers(registry().model("odd"), Adding, flags, config)
+    assert options.label == label  # type: ignore[attr-defined]
 
 
 def test_the_small_setting_is_under_file_and_flags(odd: Any, tmp_path: Path) -> None:

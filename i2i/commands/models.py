@@ -74,6 +74,7 @@ def facts(card: ModelCard) -> dict[str, Any]:
     cls = load_class(card)
     return summary(card) | {
         "options": schema(cls.Options),
+        "choices": {field.name: dict(field.choices) for field in describe(cls.Options) if field.choices},
         "request": schema(cls.Request),
         "run_defaults": dict(cls.run_defaults),
         "small": dict(cls.small),
@@ -94,6 +95,8 @@ def page(card: ModelCard) -> str:
     parts = [f"{card.name}: {card.summary}", *([text] if text and text != card.summary else [])]
     parts.append(table([row for row in about if row[1]]))
     parts.append("Options (i2i train " + card.name + " DATA ...)\n" + flags(cls.Options))
+    for field in [field for field in describe(cls.Options) if field.choices]:
+        parts.append(f"What {field.flag} may name\n{_indented(table(list((field.choices or {}).items())))}")
     ours = {"Its own defaults of the run's options": cls.run_defaults, "What --small sets": cls.small}
     for title, values in ours.items():
         rows = [("--" + name.replace("_", "-"), spell(value)) for name, value in values.items()]

@@ -95,6 +95,7 @@ def parameter(field: OptionField, panel: str) -> inspect.Parameter:
     facts = ["must be given"] if field.default is MISSING else facts
     facts += [f"at least {field.min:g}"] if field.min is not None else []
     facts += [f"at most {field.max:g}"] if field.max is not None else []
+    facts += [f"choose {', '.join(field.choices)}"] if field.choices else []
     help = f"{field.help} ({', '.join(facts)})" if facts else field.help
     option = typer.Option(*flags, help=help, show_default=False, rich_help_panel=panel)
     return inspect.Parameter(

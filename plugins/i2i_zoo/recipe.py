@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import i2i
 from i2i_zoo import spelling
+from i2i_zoo.spelling import Known
 
 LISTS = ("gradient_penalty", "regularisers", "augment")  # options that name several parts
 
@@ -15,32 +16,52 @@ LISTS = ("gradient_penalty", "regularisers", "augment")  # options that name sev
 class Common(i2i.Options):
     """What all models of the zoo share. Parts are named with their numbers: uniform:100,low=0."""
 
-    latent: str = i2i.option("normal:128", help="What pictures are drawn from: normal:128, uniform:100, sphere:512.")
+    latent: str = i2i.option(
+        "normal:128", help="What pictures are drawn from: normal:128, uniform:100.", choices=Known("latent")
+    )
     optimizer: Literal["adam", "rmsprop", "sgd"] = i2i.option("adam", help="How networks are updated.")
     lr: float = i2i.option(2e-4, help="Learning rate.", min=0)
-    lr_curve: str = i2i.option("constant", help="How rates go over the run: constant, linear, halving:2.")
+    lr_curve: str = i2i.option(
+        "constant", help="How rates go over the run: constant, linear, halving:2.", choices=Known("curve")
+    )
     betas: tuple[float, float] = i2i.option(
         (0.5, 0.999), help="Adam's decay rates; the first is sgd's momentum, too.", min=0, max=1
     )
     epsilon: float = i2i.option(1e-8, help="Adam's and rmsprop's smallest denominator.", min=0)
     weight_decay: float = i2i.option(0.0, help="Decay of weights.", min=0)
-    average: str = i2i.option("none", help="Average of the generator's weights to draw with: none, constant:0.999.")
+    average: str = i2i.option(
+        "none", help="Average of the generator's weights to draw with: none, constant:0.999.", choices=Known("average")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Common):
     """Two networks that are trained against each other, and how. Parts are named with their numbers: r1:gamma=10."""
 
-    architecture: str = i2i.option("dcgan", help="Family of networks, with its numbers: dcgan:width=64.")
-    objective: str = i2i.option("ns", help="What the two players make small: ns, hinge, wgan, ...")
+    architecture: str = i2i.option(
+        "dcgan", help="Family of networks, with its numbers: dcgan:width=64.", choices=Known("architecture")
+    )
+    objective: str = i2i.option(
+        "ns", help="What the two players make small: ns, hinge, lsgan:a=-1.", choices=Known("objective")
+    )
     conditioning: str = i2i.option(
         "none", help="How generator and discriminator are told the class: none, concat+concat, table+projection, ..."
     )
     gradient_penalty: str = i2i.option(
-        "none", help="Penalty on the discriminator's slope: none, gp:weight=10, +r1 adds."
+        "none",
+        help="Penalty on the discriminator's slope: none, gp:weight=10, +r1 adds.",
+        choices=Known("penalty"),
     )
-    regularisers: str = i2i.option("none", help="What else is asked of the players: none, clip+ortho, +ortho adds.")
-    augment: str = i2i.option("none", help="What is done to pictures before they are judged: none, ada, +noise adds.")
+    regularisers: str = i2i.option(
+        "none",
+        help="What else is asked of the players: none, clip+ortho, +ortho adds.",
+        choices=Known("regulariser"),
+    )
+    augment: str = i2i.option(
+        "none",
+        help="What is done to pictures before they are judged: none, ada, +noise adds.",
+        choices=Known("augmentation"),
+    )
     n_critic: int = i2i.option(1, help="Updates of the discriminator for each of the generator.", min=1)
     critic_warmup: int = i2i.option(
         0, help="As many of them before each of the generator's first 25 and each 500th; 0: no more.", min=0

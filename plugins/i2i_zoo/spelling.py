@@ -10,12 +10,13 @@ import inspect
 import math
 import typing
 import warnings
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import i2i
-from i2i_zoo import Part
+from i2i_zoo import Axis, Part
 
 NONE = "none"
 
@@ -35,6 +36,40 @@ def parts() -> dict[tuple[str, str], Part]:
         else:
             found[part.axis, part.name] = part
     return found
+
+
+class Known(Mapping[str, str]):
+    """The parts of an axis as help pages show them: name to meaning, with the numbers that it takes."""
+
+    def __init__(self, axis: Axis) -> None:
+        self.axis = axis
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(name for axis, name in parts() if axis == self.axis))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> str:
+        part = parts()[self.axis, name]
+        try:
+            taken = _taken(_load(part)).values()
+        except Exception as error:  # a stranger's module may raise anything
+            return f"{part.summary} It cannot be loaded: {type(error).__name__}: {error}"
+        return f"{part.summary} ({', '.join(map(_usual, taken))})" if taken else part.summary
+
+
+def _usual(number: inspect.Parameter) -> str:
+    """A number of a part and what it is by default, as they are spelt."""
+    usual = number.default
+    if usual is inspect.Parameter.empty:
+        return f"{number.name}=..."
+    if usual is None or isinstance(usual, bool):
+        spelt = NONE if usual is None else str(usual).lower()
+    else:
+        spelt = f"{usual:g}" if isinstance(usual, float) else str(usual)
+    others = [word for word in typing.get_args(number.annotation) if isinstance(word, str) and word != usual]
+    return f"{number.name}={'|'.join([spelt, *others])}"
 
 
 def names(text: str) -> list[str]:
@@ -80,18 +115,27 @@ def make(axis: str, text: str, flag: str) -> Any:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"choose {', '.join(known)}"
         raise LookupError(f'{flag} is {text}, and there is no {axis} "{name}"; {hint}')
-    module, _, attribute = parts()[axis, name].target.partition(":")
     try:
-        target = getattr(import_module(module), attribute)
+        target = _load(parts()[axis, name])
     except Exception as error:  # a stranger's module may raise anything
         raise ValueError(f"{flag} {name} cannot be loaded: {type(error).__name__}: {error}") from error
     return target(**_arguments(target, rest, f"{flag} {text}"))
 
 
-def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
+def _load(part: Part) -> Any:
+    module, _, attribute = part.target.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _taken(target: Any) -> dict[str, inspect.Parameter]:
+    """The numbers that a part takes, by name."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(target, eval_str=True).parameters.values()
-    taken = {each.name: each for each in parameters if each.kind in named}
+    return {each.name: each for each in parameters if each.kind in named}
+
+
+def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
+    taken = _taken(target)
     values: dict[str, Any] = {}
     for number, item in enumerate(filter(None, text.split(","))):
         key, equals, value = (word.strip() for word in item.partition("="))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import warnings
+from pathlib import Path
 
+import i2i_zoo
 import numpy as np
 import pytest
-from i2i_zoo import spelling
+from i2i_zoo import cards, spelling
 from i2i_zoo.presets.large import BIGGAN
 from i2i_zoo.presets.style import PROGAN, STYLEGAN
 from PIL import Image
 
 import i2i
+from i2i.commands import models
 from i2i.options import build
 from i2i.plugins import load_class, registry
 from i2i.preparing import layers, prepare
@@ -108,3 +113,53 @@ def test_batches_that_groups_do_not_fill_are_refused_before_anything_is_written(
 def test_batches_that_groups_fill_are_not_refused(folder, options):
     run = prepare("progan", folder, TINY_GROWN | {"image_size": 8, "steps": 20} | options)
     assert run.stretches(make_model(run))[0].batch_size == options["batch_size"]
+
+
+AXES = {  # of an option: what it names
+    "latent": "latent",
+    "lr_curve": "curve",
+    "average": "average",
+    "architecture": "architecture",
+    "objective": "objective",
+    "gradient_penalty": "penalty",
+    "regularisers": "regulariser",
+    "augment": "augmentation",
+}
+
+
+def test_a_models_page_shows_all_parts_with_their_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    card = registry().model("dcgan")
+    found = json.loads(json.dumps(models.facts(card)))["choices"]
+    assert {option: list(names) for option, names in found.items()} == {
+        option: sorted(part.name for part in cards.parts() if part.axis == axis) for option, axis in AXES.items()
+    }
+    assert found["gradient_penalty"]["gp"] == (
+        "Slopes between real and drawn pictures to 1. (weight=10, sides=two|one|zero, root=0, every=1)"
+    )
+    assert found["regularisers"]["singular-clamp"].endswith("(bound=none, ratio=2)")
+    assert found["latent"]["codes"].startswith("Noise, with ")
+    assert found["objective"]["hinge"] == "Logits beyond 1 and -1 are left alone."
+    lines = [" ".join(line.split()) for line in models.page(card).splitlines()]
+    assert "What --objective may name" in lines
+    assert "lsgan Squared distances of logits from codes. (a=0, b=1, c=1, scale=0.5)" in lines
+
+
+def test_what_cannot_be_loaded_says_so_on_the_page(monkeypatch):
+    lost = i2i_zoo.Part("objective", "lost", "nowhere_of_tests:Lost", "It is lost.")
+    monkeypatch.setattr(spelling, "parts", lambda: {("objective", "lost"): lost})
+    (said,) = spelling.Known("objective").values()
+    assert said == "It is lost. It cannot be loaded: ModuleNotFoundError: No module named 'nowhere_of_tests'"
+
+
+@pytest.mark.parametrize("axis", AXES.values())
+def test_the_readme_names_every_part(axis):
+    table = Path(i2i_zoo.__file__).with_name("README.md").read_text().partition("### What there is to choose")[2]
+    (row,) = (line for line in table.splitlines() if line.startswith(f"| `--{flag_of(axis)}`"))
+    named = {text.partition(":")[0] for text in re.findall("`([^`]+)`", row.partition("|")[2].partition("|")[2])}
+    assert named == {part.name for part in cards.parts() if part.axis == axis}
+
+
+def flag_of(axis):
+    (option,) = (option for option, named in AXES.items() if named == axis)
+    return option.replace("_", "-")
