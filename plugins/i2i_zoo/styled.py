@@ -82,6 +82,13 @@ class Styled(Growable):
         """Whether there are any, which another --architecture need not have."""
         return "styles" in self.architecture.gives
 
+    def follow(self, count: int) -> None:
+        """As all models do, but for the mean style: that is an average already, and is copied (as the authors do)."""
+        super().follow(count)
+        if self.average is not None and self.has_styles:
+            mean, now = (net.get_submodule("mapping").get_buffer("w_avg") for net in (self.average.net, self.generator))
+            mean.copy_(now)
+
     def paint(self, latents: Tensor, request: Any) -> Tensor:
         if not self.has_styles:
             return super().paint(latents, request)

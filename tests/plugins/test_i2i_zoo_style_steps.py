@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from i2i_zoo.layers.batch import MinibatchDiscrimination
-from i2i_zoo.presets.style import PROGAN, STYLEGAN2
+from i2i_zoo.presets.style import PROGAN, STYLEGAN, STYLEGAN2
 from two_ranks import on_two_ranks
 
 import i2i
@@ -63,6 +63,25 @@ def test_rates_and_memories_make_up_for_lazy_updates():
         share, (group,) = every / (every + 1), optimizers[name].param_groups
         assert group["lr"] == pytest.approx(2e-3 * share)
         assert group["betas"] == pytest.approx((0.0, 0.99**share))
+
+
+@pytest.mark.parametrize(
+    ("cls", "side", "architecture"),
+    [(STYLEGAN2, 8, SMALL["architecture"]), (STYLEGAN, 16, "stylegan:width=4,mapping=2,group=2")],
+)
+def test_an_average_of_weights_copies_the_mean_style(cls, side, architecture):
+    model = model_of(cls, side, architecture=architecture, latent="normal:4", average="constant:decay=0.9")
+    phase = model.phases()[-1]
+    optimizers = model.optimizers(phase)
+    averaged = model.average.net.mapping.layers[0].weight.clone()
+    for step in range(3):
+        batch = synthetic_batch(model.spec, 4, step)
+        run_step(model, optimizers, batch, i2i.Progress(phase, step, 20, run_step=step), Engine())
+    assert torch.equal(model.average.net.w_avg, model.generator.w_avg)
+    assert model.generator.w_avg.abs().max() > 0
+    mean = model.average.net.mapping.layers[0].weight
+    assert not torch.equal(mean, model.generator.mapping.layers[0].weight)
+    assert not torch.equal(mean, averaged)
 
 
 @pytest.mark.parametrize(
