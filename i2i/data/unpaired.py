@@ -10,7 +10,7 @@ from i2i.data import folders, layouts
 from i2i.data.dataset import Transform
 from i2i.data.folder import Folder
 from i2i.data.layouts import Item
-from i2i.data.survey import Survey
+from i2i.data.survey import OtherKind, Survey
 from i2i.model import Batch
 from i2i.options import Request, nearest
 
@@ -34,7 +34,8 @@ class Unpaired(Folder):
                     f'{self.root.name} has no domain "{name}"' + nearest(name, known, f"it has {', '.join(known)}")
                 )
         if len(asked) != 2 or asked[0] == asked[1]:
-            raise ValueError(
+            unasked = asked == known  # then a model that can do without two domains takes all as its next kind
+            raise (OtherKind if unasked else ValueError)(
                 f"{len(known)} domains are in {self.root.name}: {', '.join(known)}; choose two, "
                 f"as in --domains {','.join(known[-2:])}"
             )

@@ -90,6 +90,12 @@ def test_more_than_two_domains_need_a_choice(tmp_path: Path, draw) -> None:
     with pytest.raises(ValueError, match=message):
         open_it(root, "unpaired")
     assert open_it(root, "unpaired", domains="sunrise, rain").spec().domains == ("sunrise", "rain")
+    several = open_dataset(root, ("unpaired", "labelled"), "train", Settings())  # by a model that takes both kinds
+    assert (several.kind, several.spec().domains) == ("labelled", ("rain", "shine", "sunrise"))
+    two = open_dataset(root, ("unpaired", "labelled"), "train", Settings(domains="shine,rain"))
+    assert (two.kind, two.spec().domains) == ("unpaired", ("shine", "rain"))
+    with pytest.raises(ValueError, match="3 domains are in weather: rain, shine, sunrise; choose two"):
+        open_dataset(root, ("unpaired", "labelled"), "train", Settings(domains="rain"))
     with pytest.raises(LookupError, match='no domain "shin"; did you mean "shine"'):
         open_it(root, "unpaired", domains="shin,rain")
 
