@@ -204,7 +204,7 @@ def test_other_networks_have_no_such_layout():
             {"architecture": "biggan:width=2", "conditioning": "none"},
             "by shared.projection or table.projection, not none",
         ),
-        ({"architecture": "biggan:width=2,turns=true"}, "tells neither turns nor classes"),
+        ({"architecture": "biggan:width=2,turns=true", "regularisers": "rotation"}, "tells neither turns nor classes"),
     ):
         options = {"conditioning": "table+projection" if "resnet" in asked["architecture"] else "shared+projection"}
         model = BIGGAN(build(BIGGAN.Options, options | asked), synthetic_spec("labelled", 32, 3))
