@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import warnings
@@ -113,6 +114,43 @@ def test_batches_that_groups_do_not_fill_are_refused_before_anything_is_written(
 def test_batches_that_groups_fill_are_not_refused(folder, options):
     run = prepare("progan", folder, TINY_GROWN | {"image_size": 8, "steps": 20} | options)
     assert run.stretches(make_model(run))[0].batch_size == options["batch_size"]
+
+
+ADAPTING = {"lapgan": ("conditioning", "none"), "s2gan": ("labeller", "cluster"), "s3gan": ("labeller", "cluster")}
+
+
+@pytest.mark.parametrize("name", ADAPTING)
+def test_what_needs_classes_suits_pictures_without(name):
+    card, (option, value) = registry().model(name), ADAPTING[name]
+    cls = load_class(card)
+    tiny = {"architecture": cls.small["architecture"], "latent": cls.Options.latent}
+    tiny |= {key: cls.small[key] for key in ("coarsest", "labeller_width") if key in cls.small}
+    attributes = synthetic_spec("labelled", 32)
+    attributes = dataclasses.replace(attributes, extra={"labels": "attributes"})
+    for spec, adapts in (
+        (synthetic_spec("labelled", 32), False),
+        (synthetic_spec("images", 32), True),
+        (attributes, 1),
+    ):
+        model = cls(build(cls.Options, tiny), spec)
+        assert (getattr(model.options, option) == value) == adapts
+        again = cls(model.options, spec)  # as its bundle is loaded
+        assert again.options == model.options
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model.check_training()
+        said = f"these pictures have no classes, so this is --{option} {value}"
+        assert [str(one.message) for one in told] == [said] * adapts
+
+
+@pytest.mark.parametrize("name", [card.name for card in cards.models() if "images" in card.kinds])
+def test_a_model_of_pictures_without_classes_can_be_built_of_them(name):
+    card = registry().model(name)
+    cls = load_class(card)
+    own = {key: value for key, value in cls.small.items() if hasattr(cls.Options, key)}
+    side = cls.small.get("image_size", cls.run_defaults["image_size"])
+    model = cls(build(cls.Options, own), synthetic_spec("images", side))
+    assert getattr(model.options, "conditioning", "none") == "none" or model.options.labeller == "cluster"
 
 
 AXES = {  # of an option: what it names

@@ -8,7 +8,7 @@ import typing
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import i2i
 from i2i_zoo import recipe as recipes
@@ -18,10 +18,23 @@ from i2i_zoo.model import TwoPlayer, Zoo
 
 
 class Preset(Zoo):
-    """What all presets do before they are trained: look at what was asked of them."""
+    """What all presets do: suit pictures without classes, and look at what is asked of them before they are trained."""
+
+    unlabelled: ClassVar[Mapping[str, Any]] = {}  # of the recipe, what pictures without classes have instead
+
+    def __init__(self, options: Any, spec: i2i.DataSpec) -> None:
+        usual = {name: getattr(type(options), name) for name in self.unlabelled}
+        classes = spec.num_labels and spec.extra.get("labels") != "attributes"
+        asked = any(getattr(options, name) != value for name, value in usual.items())
+        self.suited = {} if classes or asked else dict(self.unlabelled)
+        super().__init__(dataclasses.replace(options, **self.suited), spec)
 
     def check_training(self) -> None:
         super().check_training()
+        for name, value in self.suited.items():
+            warnings.warn(
+                f"these pictures have no classes, so this is --{name.replace('_', '-')} {value}", stacklevel=2
+            )
         for name in recipes.LISTS:
             asked, own = getattr(self.options, name, spelling.NONE), getattr(type(self.options), name, spelling.NONE)
             lost = [one for one in spelling.listed(own) if one.partition(":")[0] not in spelling.names(asked)]
@@ -46,12 +59,14 @@ def preset(
     small: Mapping[str, Any] | None = None,
     base: type[Zoo] | None = None,
     like: type[Zoo] | None = None,
+    unlabelled: Mapping[str, Any] | None = None,
     **recipe: Any,
 ) -> type[Zoo]:
     """Make a model of a recipe: `base` with other defaults of its options.
 
     `run` are its defaults of the run's options, `small` what a CPU shall train instead, of both kinds. What is not
-    said, of these three and of the recipe, is as in the preset `like`. The result must be bound, in the calling module,
+    said, of these three and of the recipe, is as in the preset `like`. `unlabelled` is what of the recipe is another
+    where pictures have no classes. The result must be bound, in the calling module,
     to the name without its dashes in capitals: wgan-gp is WGANGP, so that models can be pickled. Raises LookupError for
     an option that `base` does not have.
     """
@@ -85,5 +100,6 @@ def preset(
         "Options": dataclass(frozen=True, kw_only=True)(options),
         "run_defaults": {"flip": False, **run},
         "small": dict(small),
+        "unlabelled": dict(unlabelled or {}),
     }
     return type(bound, (Preset, base), members)

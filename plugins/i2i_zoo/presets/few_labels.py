@@ -14,6 +14,7 @@ S2GAN = preset(
     small=SMALL | {"architecture": "biggan:width=8", "labeller_width": 8},
     base=Labelling,
     like=BIGGAN,
+    unlabelled={"labeller": "cluster"},
 )
 
 S2GANCO = preset(
@@ -30,6 +31,7 @@ S3GAN = preset(
     small=SMALL | {"architecture": "biggan:width=8,turns=true", "labeller_width": 8},
     base=Labelling,
     like=BIGGAN,
+    unlabelled={"labeller": "cluster"},
     architecture="biggan:width=96,ratio=0.5,attention=16,turns=true",
     regularisers="ortho:weight=1e-4+rotation:real=1,fake=0.2,of=4",
 )

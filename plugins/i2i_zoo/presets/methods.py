@@ -11,6 +11,7 @@ from i2i_zoo.methods.triplegan import TripleGAN
 from i2i_zoo.methods.vae import Autoencoder
 from i2i_zoo.methods.vaegan import AutoencoderGAN
 from i2i_zoo.presets import preset
+from i2i_zoo.presets.early import CGAN
 
 VAE = preset(
     "vae",
@@ -93,10 +94,10 @@ LAPGAN = preset(
     small={"architecture": "lapgan:width=16", "coarsest": "mlp-maxout:width=256,units=64"}
     | {"optimizer": "adam", "lr": 5e-4, "lr_curve": "constant"},
     base=Pyramids,
+    like=CGAN,
+    unlabelled={"conditioning": "none"},
     architecture="lapgan",
     coarsest="mlp-maxout:width=8000",
-    conditioning="concat+concat",
-    objective="ns",
     latent="uniform:100",
     optimizer="sgd",
     lr=0.02,
