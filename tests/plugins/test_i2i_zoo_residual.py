@@ -9,6 +9,7 @@ import torch
 import waves
 from i2i_zoo.architectures.biggan import BigGAN
 from i2i_zoo.architectures.biggan_deep import BigGANDeep
+from i2i_zoo.architectures.deep_conv import DeepConv
 from i2i_zoo.architectures.resnet import ResNet
 from i2i_zoo.architectures.sncnn import SNCNN
 from i2i_zoo.layers import heads
@@ -146,6 +147,7 @@ RESNET_COUNTS = {
         42_017_412, 39_448_258,
     ),
     "sngan-cnn-32": (SNCNN(), shape(), 3_805_699, 2_935_873),
+    "dcgan-32": (DeepConv(), shape(), 3_812_355, 2_931_009),
 }  # fmt: skip
 SHARED = "shared+projection"
 BIGGAN_COUNTS = {

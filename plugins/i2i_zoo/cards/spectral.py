@@ -60,4 +60,12 @@ PARTS = [
         SNGAN_PAPER,
         2018,
     ),
+    Part(
+        "architecture",
+        "deep-conv",
+        "i2i_zoo.architectures.deep_conv:DeepConv",
+        "Convolutions, batch norm, as benchmarks have DCGAN at 32 pixels.",
+        "https://arxiv.org/abs/2206.09479",
+        2022,
+    ),
 ]
