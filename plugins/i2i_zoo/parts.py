@@ -31,7 +31,7 @@ PLAYERS = ("discriminator", "generator")
 class Judged:
     """What a discriminator says of N pictures. All but `images` and `logit` are given by some networks alone."""
 
-    images: Tensor  # (N, C, H, W), what penalties differentiate with respect to
+    images: Tensor  # (N, C, H, W), what penalties differentiate with respect to; pairs with latents as (N, D, 1, 1)
     logit: Tensor  # (N,), raw, never a probability; of an autoencoder its energy, at least 0
     labels: Tensor | None = None  # (N,), int64, what the discriminator was told; -1 is unknown
     features: Tensor | None = None  # (N, F), what its last linear layer gets

@@ -79,9 +79,12 @@ PARTS = [
     Part("architecture", "infogan", "i2i_zoo.architectures.infogan:InfoGAN", "Fully connected, then convolutions."),
     Part("latent", "codes", "i2i_zoo.codes:Codes", "Noise, with categories and numbers that pictures shall show."),
     Part("architecture", "vaegan", "i2i_zoo.architectures.vaegan:VAEGAN", "Convolutions, with an encoder of codes."),
-    Part("objective", "vaegan", "i2i_zoo.methods.vaegan:ThreeSets", "Cross-entropy of reconstructions and samples."),
+    Part("objective", "vaegan", "i2i_zoo.methods.three_sets:ThreeSets", "Cross-entropy of copies and samples."),
     Part(
-        "objective", "vaegan3", "i2i_zoo.methods.vaegan:ThreeClasses", "Real pictures, reconstructions, samples: which."
+        "objective",
+        "vaegan3",
+        "i2i_zoo.methods.three_sets:ThreeClasses",
+        "Which is real, which a copy, which a sample.",
     ),
     Part("architecture", "cogan", "i2i_zoo.architectures.coupled:Digits", "Pairs that share layers, for digits."),
     Part("architecture", "cogan-conv", "i2i_zoo.architectures.coupled:Convolutions", "Pairs of DCGAN's."),

@@ -45,7 +45,7 @@ class StackedGAN(Zoo):
         width: int = i2i.option(64, help="Channels next to the picture.", min=1)
         features: int = i2i.option(256, help="Features between the levels.", min=1)
         conditional: float = i2i.option(1.0, help="Weight of finding again what was given.", min=0)
-        entropy: float = i2i.option(1.0, help="Weight of finding the noise again.", min=0)
+        entropy: float = i2i.option(10.0, help="Weight of finding the noise again.", min=0)
 
     generator: Stack
 

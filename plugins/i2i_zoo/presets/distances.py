@@ -58,7 +58,7 @@ FGAN = preset(
 DRAGAN = preset(
     "dragan",
     run={"batch_size": 128, "image_size": 32, "epochs": 100},
-    small={"architecture": "dcgan:width=16,norm=none", "batch_size": 64, "lr": 4e-4},
+    small={"architecture": "dcgan:width=32,norm=none", "image_size": 16, "batch_size": 64, "lr": 4e-4},
     architecture="dcgan:width=64,norm=none",
     objective="ns",
     gradient_penalty="dragan:weight=10",

@@ -20,7 +20,7 @@ DCGAN = preset(
 GAN = preset(
     "gan",
     run={"batch_size": 100, "image_size": 28, "epochs": 250},
-    small={"architecture": "mlp-maxout:width=256,units=64", "optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
+    small={"architecture": "mlp:width=64", "batch_size": 32, "optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
     architecture="mlp-maxout",
     objective="ns",
     latent="uniform:100,low=-1.7320508,high=1.7320508",
@@ -33,7 +33,7 @@ GAN = preset(
 CGAN = preset(
     "cgan",
     run={"batch_size": 100, "image_size": 28, "epochs": 250},
-    small={"architecture": "mlp-maxout:width=256,units=64", "optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
+    small={"architecture": "mlp:width=64", "batch_size": 32, "optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
     architecture="mlp-maxout",
     conditioning="concat+concat",
     objective="ns",

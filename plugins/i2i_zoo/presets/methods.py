@@ -26,7 +26,7 @@ VAE = preset(
 BIGAN = preset(
     "bigan",
     run={"batch_size": 128, "image_size": 28, "epochs": 400},
-    small={"architecture": "bigan:width=256", "lr": 5e-4},
+    small={"architecture": "bigan:width=256", "batch_size": 32, "lr": 5e-4},
     base=BiGAN,
     architecture="bigan",
     objective="ns",
@@ -91,8 +91,8 @@ TRIPLEGAN = preset(
 LAPGAN = preset(
     "lapgan",
     run={"batch_size": 64, "image_size": 32, "epochs": 300},
-    small={"architecture": "lapgan:width=16", "coarsest": "mlp-maxout:width=256,units=64"}
-    | {"optimizer": "adam", "lr": 5e-4, "lr_curve": "constant"},
+    small={"architecture": "lapgan:width=16", "coarsest": "mlp:width=64", "batch_size": 32}
+    | {"optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
     base=Pyramids,
     like=CGAN,
     unlabelled={"conditioning": "none"},
@@ -107,7 +107,7 @@ LAPGAN = preset(
 STACKEDGAN = preset(
     "stacked-gan",
     run={"batch_size": 64, "image_size": 32, "epochs": 200},
-    small={"width": 16, "features": 64},
+    small={"width": 16, "features": 64, "lr": 4e-4},
     base=StackedGAN,
     latent="normal:100",
     lr=2e-4,
