@@ -17,9 +17,13 @@ Norm = Literal["batch", "layer", "none"]
 
 def of_maps(norm: Norm, channels: int) -> list[nn.Module]:
     """The norm of maps (N, `channels`, H, W); nothing of "none"."""
-    return {"batch": [networks.BatchNorm2d(channels)], "layer": [nn.GroupNorm(1, channels)], "none": []}[norm]
+    if norm == "none":
+        return []
+    return [networks.BatchNorm2d(channels) if norm == "batch" else nn.GroupNorm(1, channels)]
 
 
 def of_vectors(norm: Norm, size: int) -> list[nn.Module]:
     """The norm of vectors (N, `size`)."""
-    return {"batch": [networks.BatchNorm1d(size)], "layer": [nn.LayerNorm(size)], "none": []}[norm]
+    if norm == "none":
+        return []
+    return [networks.BatchNorm1d(size) if norm == "batch" else nn.LayerNorm(size)]
