@@ -36,7 +36,7 @@ WGANGP = preset(
 LSGAN = preset(
     "lsgan",
     run={"batch_size": 64, "image_size": 64, "epochs": 25},
-    small={"architecture": "dcgan:width=16", "image_size": 32, "latent": "normal:128", "lr": 2e-4},
+    small={"architecture": "dcgan:width=16,norm=none", "image_size": 32, "latent": "normal:128", "lr": 2e-4},
     architecture="dcgan:width=64",
     objective="lsgan:a=0,b=1,c=1",
     latent="normal:1024",
@@ -126,7 +126,8 @@ EBGAN = preset(
 BEGAN = preset(
     "began",
     run={"batch_size": 16, "image_size": 64, "epochs": 40},
-    small={"architecture": "began:width=16", "image_size": 32, "lr": 4e-4},
+    small={"architecture": "began:width=24,code=16", "image_size": 16, "lr": 5e-4}
+    | {"objective": "began:gamma=1,rate=0.3"},
     architecture="began:width=128",
     objective="began:gamma=0.5,rate=0.001",
     latent="uniform:64",

@@ -60,7 +60,8 @@ ACGAN = preset(
 IMPROVEDDCGAN = preset(
     "improved-dcgan",
     run={"batch_size": 100, "image_size": 32, "epochs": 1200},
-    small={"architecture": "improved-gan:width=24,maps=32", "average": "none", "lr": 1e-3, "lr_curve": "constant"},
+    small={"architecture": "dcgan-ssl:width=16", "batch_size": 64, "average": "none"}
+    | {"lr": 4e-4, "lr_curve": "constant"},
     base=SemiSupervised,
     architecture="improved-gan",
     conditioning="none+ac",

@@ -7,7 +7,7 @@ from i2i_zoo.methods.s2gan import FewLabels
 from i2i_zoo.presets import preset
 from i2i_zoo.presets.large import BIGGAN
 
-SMALL = {"lr": 4e-4, "n_critic": 2, "average": "constant:decay=0.999"}
+SMALL = {"batch_size": 32, "lr": 4e-4, "n_critic": 1}
 
 S2GAN = preset(
     "s2gan",

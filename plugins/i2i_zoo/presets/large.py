@@ -8,7 +8,7 @@ from i2i_zoo.presets import preset
 BIGGAN = preset(
     "biggan",
     run={"batch_size": 64, "image_size": 32, "epochs": 640},
-    small={"architecture": "biggan:width=8", "lr": 4e-4, "n_critic": 2, "average": "constant:decay=0.999"},
+    small={"architecture": "biggan:width=8", "batch_size": 32, "lr": 4e-4, "n_critic": 1},
     base=BigGAN,
     architecture="biggan:width=96,ratio=0.5,attention=16",
     conditioning="shared+projection",
@@ -23,8 +23,7 @@ BIGGAN = preset(
 BIGGAN128 = preset(
     "biggan-128",
     run={"batch_size": 2048, "image_size": 128, "epochs": 200},
-    small={"architecture": "biggan:width=8", "lr": 2e-4, "average": "constant:decay=0.999"}
-    | {"image_size": 32, "batch_size": 64},
+    small={"architecture": "biggan:width=8", "image_size": 32, "batch_size": 32} | {"lr": 4e-4, "n_critic": 1},
     like=BIGGAN,
     architecture="biggan:width=96,attention=64",
     latent="normal:120",

@@ -78,7 +78,8 @@ COGAN = preset(
 TRIPLEGAN = preset(
     "triplegan",
     run={"batch_size": 100, "image_size": 32, "epochs": 1000},
-    small={"architecture": "triplegan:width=8", "batch_size": 32, "classifier_lr": 1e-3, "lr": 1e-3},
+    small={"architecture": "triplegan:width=8", "image_size": 24, "batch_size": 20}
+    | {"classifier_lr": 1e-3, "discriminator_lr": 1.5e-3},
     base=TripleGAN,
     architecture="triplegan",
     conditioning="concat+concat",
@@ -92,7 +93,7 @@ LAPGAN = preset(
     "lapgan",
     run={"batch_size": 64, "image_size": 32, "epochs": 300},
     small={"architecture": "lapgan:width=16", "coarsest": "mlp:width=64", "batch_size": 32}
-    | {"optimizer": "adam", "lr": 2e-4, "lr_curve": "constant"},
+    | {"optimizer": "adam", "lr": 7e-4},
     base=Pyramids,
     like=CGAN,
     unlabelled={"conditioning": "none"},

@@ -18,7 +18,7 @@ SNREGULARISATION = preset(
 SNGAN = preset(
     "sngan",
     run={"batch_size": 64, "image_size": 32, "epochs": 320},
-    small={"architecture": "resnet:width=8", "n_critic": 2},
+    small={"architecture": "resnet:width=8", "batch_size": 32, "n_critic": 1} | {"lr": 4e-4, "discriminator_lr": 8e-4},
     architecture="resnet",
     objective="hinge",
     lr=2e-4,
@@ -31,7 +31,8 @@ SNGAN = preset(
 SAGAN = preset(
     "sagan",
     run={"batch_size": 64, "image_size": 32, "epochs": 128},
-    small={"architecture": "resnet:width=8,spectral=gd,hidden=out,attention=16"},
+    small={"architecture": "resnet:width=8,spectral=gd,hidden=out,attention=16", "batch_size": 32}
+    | {"lr": 4e-4, "discriminator_lr": 8e-4},
     architecture="resnet:spectral=gd,hidden=out,attention=16",
     conditioning="table+projection",
     objective="hinge",
