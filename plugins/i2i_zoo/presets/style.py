@@ -40,7 +40,7 @@ PROGAN = preset(
 STYLEGAN = preset(
     "stylegan",
     run={"batch_size": 32, "image_size": 128, "epochs": 350},
-    small={"architecture": "stylegan:width=32,mapping=2", "gradient_penalty": "r1:gamma=0.1,every=8", "lr": 2e-3}
+    small={"architecture": "stylegan:width=32,mapping=2", "gradient_penalty": "r1:gamma=10,every=4", "lr": 1e-3}
     | {"image_size": 16, "batch_size": 16},
     base=Styled,
     architecture="stylegan",
@@ -55,7 +55,7 @@ STYLEGAN = preset(
 STYLEGAN2 = preset(
     "stylegan2",
     run={"batch_size": 32, "image_size": 128, "epochs": 350},
-    small={"architecture": "stylegan2:width=32,mapping=2", "gradient_penalty": "r1:gamma=0.1,every=16", "lr": 2.5e-3}
+    small={"architecture": "stylegan2:width=32,mapping=2", "gradient_penalty": "r1:gamma=1,every=16", "lr": 2.5e-3}
     | {"image_size": 16, "batch_size": 16},
     base=Published,
     architecture="stylegan2",
