@@ -17,6 +17,7 @@ from i2i_zoo import projection, recipe, requests, spelling
 from i2i_zoo.clock import Clock
 from i2i_zoo.curves import Curve
 from i2i_zoo.latents import Seeded
+from i2i_zoo.layers.batch import MinibatchDeviation, fitting
 from i2i_zoo.parts import Shape
 
 PREVIEWED, PER_CLASS = 8, 4  # pictures of a preview: without classes, and of each class
@@ -57,6 +58,13 @@ class Zoo(i2i.Model):
 
     def phases(self) -> list[i2i.Phase]:
         return [i2i.Phase("train", lr=self.curve())]
+
+    def check_batch(self, phase: i2i.Phase, batch_size: int) -> None:
+        super().check_batch(phase, batch_size)
+        for layer in self.modules():
+            if isinstance(layer, MinibatchDeviation):
+                for count in (batch_size, batch_size * getattr(self.options, "generator_draws", 1)):
+                    fitting(layer.group, count)
 
     def make_average(self) -> None:
         """Begin the average of the generator's weights, if there is one: once it is built."""

@@ -104,10 +104,9 @@ class AutoencoderGAN(TwoPlayer):
     def balance(self, real: Judged, fake: Judged) -> tuple[bool, bool]:
         """Whether the discriminator is updated, and whether the decoder is; both where neither would be."""
         o, costs = self.options, getattr(self._usual()[0], "costs", of_two_classes)
-        both = costs(real, fake)
-        low, high = (value.item() for value in networks.average_over_ranks(both).aminmax())
         if not o.margin:
             return True, True
+        low, high = (value.item() for value in networks.average_over_ranks(costs(real, fake)).aminmax())
         teaches, plays = low >= o.equilibrium - o.margin, high <= o.equilibrium + o.margin
         return teaches or not plays, plays or not teaches
 

@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 import i2i
 from i2i_zoo import recipe as recipes
 from i2i_zoo import spelling
-from i2i_zoo.layers.batch import MinibatchDeviation, fitting
 from i2i_zoo.model import TwoPlayer, Zoo
 
 
 class Preset(Zoo):
-    """What all presets do: suit pictures without classes, and look at what is asked of them before they are trained."""
+    """What all presets do: suit pictures without classes, and say which of their parts an option took the place of."""
 
     unlabelled: ClassVar[Mapping[str, Any]] = {}  # of the recipe, what pictures without classes have instead
 
@@ -45,13 +44,6 @@ class Preset(Zoo):
                     stacklevel=2,
                 )
 
-    def check_batch(self, phase: i2i.Phase, batch_size: int) -> None:
-        super().check_batch(phase, batch_size)
-        for layer in self.modules():
-            if isinstance(layer, MinibatchDeviation):
-                for count in (batch_size, batch_size * getattr(self.options, "generator_draws", 1)):
-                    fitting(layer.group, count)
-
 
 def preset(
     name: str,
@@ -66,12 +58,12 @@ def preset(
 
     `run` are its defaults of the run's options, `small` what a CPU shall train instead, of both kinds. What is not
     said, of these three and of the recipe, is as in the preset `like`. `unlabelled` is what of the recipe is another
-    where pictures have no classes. The result must be bound, in the calling module,
-    to the name without its dashes in capitals: wgan-gp is WGANGP, so that models can be pickled. Raises LookupError for
-    an option that `base` does not have.
+    where pictures have no classes. The result must be bound, in the calling module, to the name without its dashes in
+    capitals: wgan-gp is WGANGP, so that models can be pickled. Raises LookupError for an option that `base` does not
+    have.
     """
     if base is None:
-        base = TwoPlayer if like is None else like.__bases__[1]
+        base = TwoPlayer if like is None else like.__bases__[1]  # what stands behind Preset, as at the end
     run = like.run_defaults if run is None and like is not None else run or {}
     small = like.small if small is None and like is not None else small or {}
     bound, module = name.replace("-", "").upper(), sys._getframe(1).f_globals["__name__"]
