@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,16 +125,25 @@ def _no_model(to: str | None, known: list[Found]) -> str:
 def _training(domain: str | None) -> str:
     """The command that trains a model with a target, on a data set of the catalogue where one has it."""
     from i2i import catalogue
-    from i2i.plugins import registry
 
-    by_kind = {kind: card.name for card in reversed(registry().models().values()) for kind in card.kinds[:1]}
     for card in catalogue.cards().values():
-        if domain in card.domains and card.kind in by_kind:
-            return f"i2i train {by_kind[card.kind]} {card.name}"
-    model = by_kind.get("unpaired", "MODEL")
+        if domain in card.domains and (model := _translator(card.kind)):
+            return f"i2i train {model} {card.name}"
+    model = _translator("unpaired") or "MODEL"
     return (
         f"i2i train {model} FOLDER (which holds a folder of pictures for each domain{f', {domain} say' * bool(domain)})"
     )
+
+
+def _translator(kind: str) -> str | None:
+    """The first model that learns of a kind of data above all and translates; others draw pictures of noise."""
+    from i2i.plugins import load_class, registry
+
+    for card in registry().models().values():
+        with suppress(Exception):  # a stranger's plugin may raise anything
+            if card.kinds[:1] == (kind,) and load_class(card).inputs:
+                return card.name
+    return None
 
 
 def _listed(found: list[Found], most: int = 3) -> str:

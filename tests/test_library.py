@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from i2i import library, places
+from i2i.plugins import load_class, registry
 
 
 @pytest.fixture
@@ -67,6 +68,8 @@ def test_none_says_which_two_commands_make_one(here, filters):
     assert lines[0].startswith("no model translates to zebra (looked in runs, ")
     assert lines[1].startswith("Train one with: i2i train ")
     assert lines[1].endswith(" horse2zebra")
+    model = lines[1].split()[-2]
+    assert load_class(registry().model(model)).inputs, f"{model} draws of noise"
     assert lines[2] == "Then: i2i translate --to zebra photos/"
     filters.keep(Path("runs/one"))
     with pytest.raises(LookupError, match=r'did you mean "winter"(.|\n)*runs/one: invert'):
