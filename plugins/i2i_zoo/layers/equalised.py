@@ -43,9 +43,9 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor, eps: float = 1e-8) -> Tensor:
     """
     with exact(x):
         full, scale, shift = wide(x), wide(scale), wide(shift)
-        variance, mean = torch.var_mean(full, dim=(2, 3), correction=0, keepdim=True)
-        scale = scale[:, :, None, None] * (variance + eps).rsqrt()  # (N, C, 1, 1)
-        return ((full - mean) * scale + shift[:, :, None, None]).to(x.dtype)
+        # a group of one channel is that map: on a CPU a third of the time of `torch.var_mean` and its gradient
+        normed = F.group_norm(full, full.shape[1], eps=eps)
+        return torch.addcmul(shift[:, :, None, None], normed, scale[:, :, None, None]).to(x.dtype)
 
 
 class Equalised(nn.Module):
