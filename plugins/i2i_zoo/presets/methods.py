@@ -93,7 +93,7 @@ LAPGAN = preset(
     "lapgan",
     run={"batch_size": 64, "image_size": 32, "epochs": 300},
     small={"architecture": "lapgan:width=16", "coarsest": "mlp:width=64", "batch_size": 32}
-    | {"optimizer": "adam", "lr": 7e-4},
+    | {"optimizer": "adam", "lr": 1e-3},
     base=Pyramids,
     like=CGAN,
     unlabelled={"conditioning": "none"},
