@@ -40,8 +40,8 @@ PROGAN = preset(
 STYLEGAN = preset(
     "stylegan",
     run={"batch_size": 32, "image_size": 128, "epochs": 350},
-    small={"architecture": "stylegan:width=32,mapping=2", "gradient_penalty": "r1:gamma=10,every=4", "lr": 1e-3}
-    | {"image_size": 16, "batch_size": 16},
+    small={"architecture": "stylegan:width=32,mapping=2,mixing=0", "gradient_penalty": "r1:gamma=20,every=4"}
+    | {"lr": 1.5e-3, "image_size": 16, "batch_size": 16},
     base=Styled,
     architecture="stylegan",
     objective="ns",
