@@ -101,7 +101,8 @@ class VirtualBatchNorm(Element):
 
 class MinibatchDiscrimination(Element):
     """Let the discriminator see how close each picture is to the others of its batch, in `kernels` learnt ways (same
-    paper, section 3.2): a generator that always draws the same is told by it.
+    paper, section 3.2): a generator that always draws the same is told by it. Where the logit is the evidence of any
+    class, it goes into the logits of classes.
     """
 
     needs = frozenset({"features"})
@@ -121,12 +122,17 @@ class MinibatchDiscrimination(Element):
                 "--regularisers minibatch-discrimination is for discriminators that are trained whole, and this one is "
                 "trained level by level; leave it out"
             )
-        images = torch.zeros(1, model.shape.channels, *model.shape.size)
+        images = torch.ones(1, model.shape.channels, *model.shape.size)
         labels = model.told(torch.zeros(1, dtype=torch.int64))
         net = model.discriminator
-        found = net.eval()(images, labels).features
-        assert found is not None
-        model.discriminator = Comparing(net.train(), found.flatten(1).shape[1], self.kernels, self.size)
+        found: Judged = net.eval()(images, labels)
+        assert found.features is not None
+        classes = 0
+        if found.classes is not None and torch.allclose(found.logit, found.classes.logsumexp(dim=1)):
+            classes = found.classes.shape[1]
+        model.discriminator = Comparing(
+            net.train(), found.features.flatten(1).shape[1], self.kernels, self.size, classes
+        )
 
 
 def flat(net: nn.Module) -> Tensor:

@@ -153,6 +153,7 @@ def check_seen(model: TwoPlayer) -> None:
     objective, *_ = model.asked_for.values()
     if (
         isinstance(model.discriminator, Comparing)
+        and not model.discriminator.by_classes
         and objective.needs & BY_CLASSES
         and not isinstance(objective, Divergence)
     ):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from i2i_zoo import cards
 from i2i_zoo.model import TwoPlayer
 
 from i2i.options import build
+from i2i.plugins import load_class
 from i2i.testing import synthetic_spec
 
 TINY = {"architecture": "dcgan:width=2", "latent": "normal:4"}
@@ -38,15 +40,6 @@ def make(spec=None, **options):
             "^--architecture resnet:width=2,turns=true lets the discriminator tell rotations, and nothing teaches it "
             "which; use --regularisers rotation, or no turns=true$",
         ),
-        (
-            LABELLED,
-            {
-                "conditioning": "none+ac",
-                "objective": "kplus1",
-                "regularisers": "minibatch-discrimination",
-            },
-            "adds to the logit, and --objective kplus1 judges by classes alone; leave minibatch-discrimination out$",
-        ),
         (None, {"objective": "vaegan"}, "^--objective vaegan needs reconstructions beside .*; use --objective ns$"),
         (
             None,
@@ -60,7 +53,19 @@ def test_what_would_be_taught_nothing_is_refused(spec, options, reason):
         make(spec, **options)
 
 
+def test_what_is_added_to_a_logit_that_is_not_looked_at_is_refused():
+    cls = load_class(next(card for card in cards.models() if card.name == "vaegan"))
+    given = {"architecture": "vaegan:width=4,outputs=3", "objective": "vaegan3", "latent": "normal:4"}
+    options = build(cls.Options, given | {"regularisers": "minibatch-discrimination"})
+    said = "adds to the logit, and --objective vaegan3 judges by classes alone; leave minibatch-discrimination out$"
+    with pytest.raises(ValueError, match=said):
+        cls(options, SQUARES)
+
+
 def test_what_is_taught_is_not_refused():
     make(SQUARES, architecture="resnet:width=2,turns=true", regularisers="rotation")
     make(LABELLED, conditioning="concat+ac", regularisers="ac+minibatch-discrimination:kernels=2")
     make(LABELLED, architecture="dcgan-ssl:width=2", conditioning="none+ac", objective="kplus1")
+    few = {"conditioning": "none+ac", "objective": "kplus1", "regularisers": "minibatch-discrimination:kernels=2"}
+    for architecture in ("dcgan:width=2", "dcgan-ssl:width=2"):
+        assert make(LABELLED, architecture=architecture, **few).discriminator.by_classes

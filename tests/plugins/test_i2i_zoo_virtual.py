@@ -110,6 +110,46 @@ def test_what_is_appended_to_the_features_is_a_further_term_of_the_logit():
     assert appended[:, 12:].shape == (4, 5)
 
 
+class Naming(Flat):
+    """One that names five classes, by logits of which its own is the log of the sum of exponentials."""
+
+    def __init__(self):
+        super().__init__()
+        self.classes = torch.nn.Linear(12, 5)
+
+    def forward(self, images, labels=None):
+        features = images.flatten(1)
+        classes = self.classes(features)
+        return Judged(images, classes.exp().sum(dim=1).log(), features=features, classes=classes)
+
+
+def test_of_a_classifier_it_is_a_further_term_of_each_classs_logit():
+    torch.manual_seed(0)
+    net = Comparing(Naming(), 12, kernels=7, size=2, classes=5)
+    images = torch.randn(4, 3, 2, 2)
+    appended = net.closeness(images.flatten(1))
+    weights = torch.cat([net.net.classes.weight, net.head.weight], dim=1)
+    by_hand = torch.nn.functional.linear(appended, weights, net.net.classes.bias)
+    says = net(images)
+    assert torch.allclose(says.classes, by_hand, atol=1e-6)
+    assert torch.allclose(says.logit, by_hand.exp().sum(dim=1).log(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "outputs"),
+    [
+        ({"objective": "kplus1", "conditioning": "none+ac"}, 3),
+        ({"objective": "kplus1", "architecture": "dcgan-ssl:width=2", "conditioning": "none+ac"}, 3),
+        ({"regularisers": "ac", "architecture": "dcgan-ssl:width=2", "conditioning": "concat+ac"}, 3),
+        ({"regularisers": "ac", "conditioning": "concat+ac"}, 1),  # which has a logit of its own
+    ],
+)
+def test_closeness_goes_where_the_logit_comes_from(options, outputs):
+    also = options.get("regularisers", "feature-matching") + "+minibatch-discrimination:kernels=4"
+    model = make("labelled", **options | {"regularisers": also})
+    assert model.discriminator.head.weight.shape == (outputs, 4)
+
+
 def test_a_collapsed_batch_is_told():
     """Of a batch of one picture the others are all at distance 0; of a varied one none is."""
     torch.manual_seed(0)

@@ -73,20 +73,26 @@ class Comparing(nn.Module):
     """A discriminator that also sees how close a picture is to the others of its batch, by their features.
 
     What minibatch discrimination finds has a linear function of its own, added to the logit: as if it had been appended
-    to the features that the last layer gets. Real and drawn pictures are then judged in batches of their own.
+    to the features that the last layer gets. Where the logit is log sum exp of so many `classes`, it is added to theirs
+    and the logit follows. Real and drawn pictures are then judged in batches of their own.
     """
 
     joint = False
 
-    def __init__(self, net: nn.Module, features: int, kernels: int, size: int) -> None:
+    def __init__(self, net: nn.Module, features: int, kernels: int, size: int, classes: int = 0) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.by_classes = net, classes > 0
         self.closeness = MinibatchDiscrimination(features, kernels, size)
-        self.head = nn.Linear(kernels, 1, bias=False)
+        self.head = nn.Linear(kernels, classes or 1, bias=False)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judged:
         says: Judged = self.net(images, labels)
         assert says.features is not None
         features = says.features.flatten(1)
         near = self.closeness(features)[:, features.shape[1] :]
-        return replace(says, logit=says.logit + self.head(near).squeeze(1))
+        further = self.head(near)  # (N, 1), or (N, K)
+        if not self.by_classes:
+            return replace(says, logit=says.logit + further.squeeze(1))
+        assert says.classes is not None
+        classes = wide(says.classes) + further
+        return replace(says, logit=classes.logsumexp(dim=1), classes=classes)
