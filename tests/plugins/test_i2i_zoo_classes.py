@@ -99,6 +99,26 @@ def test_a_class_more_equals_the_reference(composite):
     assert spelling.make("objective", "kplus1:generator=none", "").generator(None, generated, None) == {}
 
 
+@pytest.mark.parametrize("smooth", [1.0, 0.9])
+def test_one_sided_smoothing_is_of_what_is_real_alone(smooth):
+    """Cross-entropies of K + 1 classes, the last of them generated, where real pictures are real by `smooth`."""
+    torch.manual_seed(0)
+    real, fake = (judged(classes=torch.randn(5, 3).double(), labels=torch.full((5,), -1)) for _ in range(2))
+    odds = [torch.cat([each.classes, torch.zeros(5, 1)], dim=1).softmax(dim=1)[:, -1] for each in (real, fake)]
+    by_hand = -(smooth * (1 - odds[0]).log() + (1 - smooth) * odds[0].log()).mean() - odds[1].log().mean()
+    kplus1 = spelling.make("objective", f"kplus1:scale=2,smooth={smooth}", "")
+    terms = kplus1.discriminator(None, real, fake)
+    assert terms["gan"].item() == pytest.approx(2 * by_hand.item(), rel=1e-10)
+    if smooth == 1:
+        return
+    logit = torch.tensor([[0.0]], requires_grad=True)  # of one class: the logit itself
+    for _ in range(200):  # alone, it goes to where the odds of real are 9 to 1
+        pictures = judged(classes=logit, labels=torch.tensor([-1]))
+        (slope,) = torch.autograd.grad(kplus1.discriminator(None, pictures, fake)["gan"], logit)
+        logit = (logit - 2 * slope).detach().requires_grad_()
+    assert logit.sigmoid().item() == pytest.approx(0.9, abs=1e-5)
+
+
 def test_feature_matching_equals_the_reference(composite):
     data = composite["feature_matching"]
     real, fake = tensor(data["f_real"]).requires_grad_(), tensor(data["f_fake"]).requires_grad_()
@@ -141,24 +161,29 @@ def test_wrong_labels_are_the_others_equally():
     assert torch.bincount(wrong[::2], minlength=4).tolist() == pytest.approx([1000, 1000, 0, 1000], abs=110)
 
 
-def test_turns_equal_the_reference(composite):
-    data = composite["s3gan_rotation"]
+def test_turns_equal_the_reference(composite, logits):
+    data, hinge = composite["s3gan_rotation"], spelling.make("objective", "hinge", "")
     element = spelling.make("regulariser", f"rotation:real={data['beta_d']},fake={data['alpha_g']}", "")
     image = torch.arange(8.0).view(1, 2, 2, 2)
     pictures = Judged(image.expand(4, -1, -1, -1), torch.zeros(4), labels=torch.tensor([3, 0, 0, 0]))
-    seen = []
+    seen, said = [], []
 
     def now(key):
         def judge(drawn):
             seen.append(drawn)
-            return [judged(turns=tensor(data[f"rot_logits_{key}"]))]
+            said.append(tensor(data[f"rot_logits_{key}"]).requires_grad_())
+            return [judged(turns=said[-1])]
 
         return SimpleNamespace(judge=judge)
 
     value = element.discriminator(now("real"), pictures, None)["rotation"]
     assert value.item() == pytest.approx(data["ce_rot_real"], rel=1e-10)
+    assert (hinge.d(*logits) + value).item() == pytest.approx(data["d_loss"], rel=1e-10)
+    (slopes,) = torch.autograd.grad(value, said[0])
+    assert slopes.argmin(dim=1).tolist() == data["rot_labels"]  # below 0 of the right turn alone
     value = element.generator(now("fake"), pictures, None)["rotation"]
     assert value.item() == pytest.approx(0.2 * data["ce_rot_fake"], rel=1e-10)
+    assert (hinge.g(logits[1], None) + value).item() == pytest.approx(data["g_loss"], rel=1e-10)
     turned = seen[0].images
     assert turned.shape == (4, 2, 2, 2)  # one in four, in four turns
     assert [turned[k, 0].flatten().tolist() for k in range(4)] == [

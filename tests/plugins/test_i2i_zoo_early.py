@@ -10,17 +10,24 @@ from i2i_zoo import cards
 from i2i_zoo.architectures.ssl import ClassifyingDCGAN, ImprovedGAN
 from i2i_zoo.architectures.two_networks import TwoNetworks
 from i2i_zoo.layers import weightnorm
+from i2i_zoo.layers.virtual import Referenced
 from i2i_zoo.methods.semi import SemiSupervised, share_named
 from i2i_zoo.model import TwoPlayer
 from i2i_zoo.parts import Shape
 
 import i2i
+from i2i.device import Engine
+from i2i.loop import run_step
 from i2i.options import build
 from i2i.plugins import load_class
 from i2i.testing import check_model, synthetic_batch, synthetic_spec
 
 SPEC = synthetic_spec("labelled", 16)
 CARDS = {card.name: card for card in cards.models()}
+ALL_FIVE = {
+    "objective": "kplus1:generator=none,smooth=0.9",
+    "regularisers": "+minibatch-discrimination:kernels=3+historical+virtual-norm:count=4",
+}
 
 
 def semi(**options):
@@ -108,10 +115,32 @@ def test_what_is_named_rightly_is_measured_of_held_back_pictures():
     [
         {"regularisers": "feature-matching+historical"},
         {"regularisers": "feature-matching:norm=l2", "average": "constant:0.9"},
+        ALL_FIVE,
     ],
 )
 def test_improved_dcgan_takes_the_papers_other_means(more):
     check_model("improved-dcgan", image_size=16, architecture="improved-gan:width=4,maps=2", **more)
+
+
+def test_improved_dcgan_trains_by_all_five_tricks_at_once():
+    cls = load_class(CARDS["improved-dcgan"])
+    torch.manual_seed(0)
+    net = cls(build(cls.Options, {"architecture": "improved-gan:width=4,maps=2"} | ALL_FIVE), SPEC)
+    assert isinstance(net.generator, Referenced)
+    (phase,) = net.phases()
+    optimizers, said, before = net.optimizers(phase), [], copy.deepcopy(net.state_dict())
+    for number in range(2):
+        batch = synthetic_batch(SPEC, 4, number)
+        progress = i2i.Progress(phase, number, 2, run_step=number)
+        said.append(run_step(net, optimizers, batch, progress, Engine(precision="fp32")))
+    assert set(said[0]) == {
+        *(f"discriminator/{term}" for term in ("classes", "gan", "historical")),
+        *(f"generator/{term}" for term in ("feature_matching", "historical")),
+    }
+    after = net.state_dict()
+    trained = [name for name, _ in net.named_parameters() if not name.startswith("average.")]
+    assert {"discriminator.head.weight", "discriminator.closeness.weight"} < set(trained)
+    assert not [name for name in trained if torch.equal(before[name], after[name])]
 
 
 def test_the_generator_of_improved_dcgan_matches_features_alone():

@@ -74,21 +74,24 @@ class ClassesAndFake(Element):
     D: CE of the known + `scale` (mean sp(-l_r) + mean sp(l_f)), where l = log sum exp of a picture's K logits;
     G: mean sp(-l_f), or nothing with `generator=none`, for feature-matching instead. As D(x) = Z / (Z + 1) with the sum
     Z of exponentials, l is the discriminator's logit for all who ask; a head of its own would learn nothing.
+
+    With one-sided smoothing, `smooth=0.9`, sp(-l_r) is 0.9 sp(-l_r) + 0.1 sp(l_r), and 0.9 what D(real) is drawn to.
     """
 
     needs = frozenset({"labels", "classes"})
     teaches = CLASSES
 
-    def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns") -> None:
+    def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns", smooth: float = 1.0) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.smooth = scale, smooth
         self.spares = ("generator",) if generator == "none" else ()  # type: ignore[misc]  # depends on its numbers
 
     def adapt(self, model: TwoPlayer) -> None:
         model.discriminator.register_forward_hook(by_classes)
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
-        unsupervised = F.softplus(-evidence(real)).mean() + F.softplus(evidence(fake)).mean()
+        r, f = evidence(real), evidence(fake)  # sp(r) = sp(-r) + r
+        unsupervised = (F.softplus(-r) + (1 - self.smooth) * r).mean() + F.softplus(f).mean()
         return {"classes": cross_entropy(real.classes, real.labels), "gan": self.scale * unsupervised}
 
     def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
