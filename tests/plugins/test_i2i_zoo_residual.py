@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -13,6 +14,8 @@ from i2i_zoo.architectures.deep_conv import DeepConv
 from i2i_zoo.architectures.resnet import ResNet
 from i2i_zoo.architectures.sncnn import SNCNN
 from i2i_zoo.layers import heads
+from i2i_zoo.layers.attention import SelfAttention
+from i2i_zoo.layers.spectral import SPECTRAL, Spectral
 from i2i_zoo.parts import Shape
 
 
@@ -52,57 +55,87 @@ def test_the_generator_of_sngan_is_the_references(golden, upsample):
     waves.check(waves.load(net, state)(waves.given(data, "z")), data["outputs"]["image"])
 
 
-def sngan_discriminator(data, net):
-    state = renamed(
-        waves.filled(data),
+def spectral_nets():
+    """The networks with spectral norm by the names of their files, and the rules that rename what these hold."""
+    of_sngan = (
         (r"weight_orig$", "weight"),
         (r"^l5\.", "head.linear."),
         (r"^block(\d)\.", lambda match: f"blocks.{int(match[1]) - 1}.0."),
         (r"\.c(\d|_sc)\.", r".conv\1."),
     )
-    return waves.load(net, state)
+    of_generator = (
+        (r"output_layer\.0\.gain", "norm.weight"), (r"output_layer\.0\.", "norm."), (r"output_layer\.2\.", "conv."),
+    )  # fmt: skip
+    large, to = BigGAN(width=8, shared=16, attention=16, attend="g"), shape(32, 32, 10, "shared+projection")
+    return {
+        "sngan32_d": (ResNet(width=16).discriminator(shape()), of_sngan),
+        "biggan32_g": (large.generator(to), of_generator),
+        "biggan32_d": (BigGAN(width=8).discriminator(to), ((r"^(linear|embed)\.", r"head.\1."),)),
+        "selfattention_sn": (SelfAttention(16, SPECTRAL), ()),
+    }
+
+
+def spectral_net(name, data):
+    """One of these, filled."""
+    net, rules = spectral_nets()[name]
+    return waves.load(net, renamed(waves.filled(data), *rules))
 
 
 def test_the_discriminator_of_sngan_is_the_references_and_no_shortcut_is_rectified(golden):
     data = golden.load("zoo_sngan32_d")
-    net = sngan_discriminator(data, ResNet(width=16).discriminator(shape()))
+    net = spectral_net("sngan32_d", data)
     assert count(net) == data["param_count"]
     images = waves.given(data, "x").requires_grad_()
     logit = net(images).logit
     waves.check(logit, data["outputs"]["logit"])
     waves.check(torch.autograd.grad(logit.sum(), images)[0], data["outputs"]["grad_sum_logit_wrt_x"])
     assert abs(logit.mean().item() - data["outputs"]["logit_if_relu_inplace"]["mean"]) > 2
-    for key, sigmas in data["spectral"].items():
-        place = {"l": "head.linear"}.get(key[0]) or f"blocks.{int(key[5]) - 1}.0.conv{key.partition('.c')[2]}"
-        layer = net.get_submodule(place)
-        sigma = layer.weight.flatten()[0] / layer.normalised().flatten()[0]
-        assert sigma.item() == pytest.approx(sigmas["sigma_one_step"], rel=1e-9)
 
 
 @torch.no_grad()
 def test_the_generator_of_biggan_is_the_references(golden):
     data = golden.load("zoo_biggan32_g")
-    architecture = BigGAN(width=8, shared=16, attention=16, attend="g")
-    net = architecture.generator(shape(latent=32, classes=10, conditioning="shared+projection"))
-    state = renamed(
-        waves.filled(data), (r"output_layer\.0\.gain", "norm.weight"), (r"output_layer\.0\.", "norm."),
-        (r"output_layer\.2\.", "conv."),
-    )  # fmt: skip
+    net = spectral_net("biggan32_g", data)
     assert count(net) == data["param_count"]
     assert net.latent == data["config"]["effective_dim_z"]
-    images = waves.load(net, state)(waves.given(data, "z"), torch.tensor(data["inputs"]["y"]))
+    images = net(waves.given(data, "z"), torch.tensor(data["inputs"]["y"]))
     waves.check(images, data["outputs"]["image"])
 
 
 def test_the_discriminator_of_biggan_is_the_references(golden):
     data = golden.load("zoo_biggan32_d")
-    net = BigGAN(width=8).discriminator(shape(classes=10, conditioning="shared+projection"))
-    state = renamed(waves.filled(data), (r"^(linear|embed)\.", r"head.\1."))
+    net = spectral_net("biggan32_d", data)
     assert count(net) == data["param_count"]
     images = waves.given(data, "x").requires_grad_()
-    logit = waves.load(net, state)(images, torch.tensor(data["inputs"]["y"])).logit
+    logit = net(images, torch.tensor(data["inputs"]["y"])).logit
     waves.check(logit, data["outputs"]["logit"])
     waves.check(torch.autograd.grad(logit.sum(), images)[0], data["outputs"]["grad_sum_logit_wrt_x"])
+
+
+@pytest.mark.parametrize("name", spectral_nets())
+@torch.no_grad()
+def test_weights_are_divided_by_the_references_singular_values(golden, name):
+    """By the estimate of one step, and in training by the largest itself, once no further step changes it."""
+    data = golden.load(f"zoo_{name}")
+    net, rules = spectral_net(name, data), spectral_nets()[name][1]
+    wanted = renamed({f"{key}.": sigmas for key, sigmas in data["spectral"].items()}, *rules)
+    layers = {f"{key}.": layer for key, layer in net.named_modules() if isinstance(layer, Spectral)}
+    assert layers.keys() == wanted.keys()
+    for key, layer in layers.items():
+        one = layer.weight.flatten()[0] / layer.normalised().flatten()[0]
+        assert one.item() == pytest.approx(wanted[key]["sigma_one_step"], rel=1e-8, abs=1e-10), key
+        assert settled(layer.train()) == pytest.approx(wanted[key]["sigma_exact"], rel=1e-8, abs=1e-10), key
+
+
+def settled(layer):
+    """What a layer divides its weights by after many passes."""
+    before = math.inf
+    for _ in range(3000):
+        layer.normalised()
+        if abs(layer.sigma.item() - before) < 1e-12 * before:
+            return layer.sigma.item()
+        before = layer.sigma.item()
+    raise AssertionError("the power iteration still moves")
 
 
 @torch.no_grad()
