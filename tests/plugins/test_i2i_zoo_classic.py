@@ -96,6 +96,7 @@ def test_the_discriminator_of_dcgan_equals_the_reference(golden):
     images = wave((2, 3, 64, 64)).requires_grad_()
     says = net(images)
     check(says.logit, data["outputs"]["logit"])
+    check(says.logit.sigmoid(), data["outputs"]["prob"])
     check(torch.autograd.grad(says.logit.sum(), images)[0], data["outputs"]["grad_sum_logit_wrt_x"])
     assert says.features.shape == (2, 8 * 8 * 4 * 4)
 

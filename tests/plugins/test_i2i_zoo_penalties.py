@@ -66,6 +66,27 @@ def test_a_penalty_equals_the_reference(data, pair, text, row, key):
     assert value.item() == pytest.approx(data[row][key], rel=1e-9, abs=1e-12)
 
 
+def test_slopes_equal_the_reference(data, pair, monkeypatch):
+    """Those that a penalty is of, before it makes one number of them."""
+    squares = []
+    monkeypatch.setattr("i2i_zoo.penalties.off_one", lambda found, *how: squares.append(found) or found.mean())
+    spelling.make("penalty", "gp:1", "").discriminator(*pair)
+    assert squares[0].sqrt().tolist() == pytest.approx(data["gp"]["grad_norms"], rel=1e-8, abs=1e-10)
+
+
+def test_the_deviation_of_a_batch_equals_the_reference(data, pair):
+    """It is how far dragan looks from real pictures, of the share and the noise that are drawn."""
+    now, real, fake = pair
+    places = []
+    watched = SimpleNamespace(critic=lambda x, labels: places.append(x) or now.critic(x), chance=now.chance)
+    spelling.make("penalty", "dragan:std=unbiased", "").discriminator(watched, real, fake)
+    drawn = 0.5 * now.chance.rand(4).view(4, 1, 1, 1) * now.chance.rand(4, 2, 3, 3)
+    wanted = real.images + data["dragan"]["std_unbiased"] * drawn
+    assert places[0].flatten().tolist() == pytest.approx(wanted.flatten().tolist(), rel=1e-8, abs=1e-10)
+    found = (places[0] - real.images)[drawn > 0] / drawn[drawn > 0]
+    assert found.tolist() == pytest.approx([data["dragan"]["std_unbiased"]] * 71, rel=1e-8)
+
+
 def test_lazy_penalties_are_multiplied_as_the_reference(data, pair):
     lazy = spelling.make("penalty", "r1:gamma=10,every=16", "")
     (value,) = lazy.discriminator(*pair).values()

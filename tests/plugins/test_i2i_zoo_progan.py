@@ -40,6 +40,7 @@ def test_the_generator_is_the_formula(golden):
     assert set(missing) == {"to_rgb.0.weight", "to_rgb.0.bias", "levels.state"}
     assert not unexpected
     z = wave(data["inputs"]["z"]["shape"])
+    assert params(net) - params(net.to_rgb[0]) == data["param_count"]  # the file has no stage of 4 pixels
     check(net(z), data["outputs"]["image_alpha1"])
     net.levels.grow(2, 0.3)
     check(net(z), data["outputs"]["image_alpha03"])
@@ -83,8 +84,12 @@ def test_the_discriminator_is_the_formula(golden):
     missing, unexpected = net.load_state_dict(state, strict=False)
     assert not unexpected
     assert all(name.startswith(("from_rgb", "levels")) for name in missing)
+    assert params(net) - params(*net.from_rgb[:2]) == data["param_count"]  # the file has the last stage alone
+    spread = []
+    net.deviation.register_forward_hook(lambda layer, inputs, output: spread.append(output[:, -1].unique()))
     x = wave(data["inputs"]["x"]["shape"]).requires_grad_()
     judged = net(x)
+    check(spread[0], data["outputs"]["minibatch_stddev"])  # one number for the one group, everywhere
     check(judged.logit[:, None], data["outputs"]["logit"])
     (gradient,) = torch.autograd.grad(judged.logit.sum(), x)
     check(gradient, data["outputs"]["grad_sum_logit_wrt_x"])

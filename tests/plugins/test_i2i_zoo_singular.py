@@ -59,6 +59,7 @@ def test_the_penalty_is_the_formula(golden):
     sigmas = [penalty.squares(conv).sqrt().item() for _ in range(20)]
     wanted = [data["sigma_1_iter"], data["sigma_2_iter"], data["sigma_20_iter"]]
     assert [sigmas[0], sigmas[1], sigmas[19]] == pytest.approx(wanted, rel=1e-8)
+    assert penalty.squares(conv).sqrt().item() == pytest.approx(data["sigma_exact"], rel=1e-8)
     terms = penalty.discriminator(players(conv), None, None)
     assert terms["sn_penalty"].item() == pytest.approx(data["yoshida_penalty_lambda_0p01"], rel=1e-8)
     terms["sn_penalty"].backward()
