@@ -1,17 +1,19 @@
-"""Files of weights that others wrote (.pth, .safetensors): read with nothing of them run, or refused in one sentence.
+"""Files of weights that others wrote (.pth, .safetensors, .pkl): read with nothing of them run, or refused with reason.
 
-What a file of torch.save asks for is understood first, in `i2i.pickles`; then torch reads it.
+What a file of torch.save asks for is understood first, in `i2i.pickles`; then torch reads it. Whole networks in a plain
+pickle are understood in `i2i.snapshots`.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2i import pickles
+from i2i import pickles, snapshots
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +27,8 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises ValueError for anything else than finite tensors, for damage, and for what would run code; OSError where the
     system cannot read.
     """
-    values = _safetensors(path) if _kind(path) == "safetensors" else _torch(path)
+    readers: dict[str, Callable[[Path], Any]] = {"safetensors": _safetensors, "torch": _torch, "pickle": _pickle}
+    values = readers[_kind(path)](path)
     state = {}
     for key, value in _tensors(values, path).items():
         name = key.removeprefix("module.")
@@ -50,6 +53,8 @@ def _kind(path: Path) -> str:
     text = head.lstrip().lower()
     if not head:
         raise ValueError(f"{path} is empty; download it again")
+    if head[:1] == b"\x80" and b"\x01" < head[1:2] < b"\x06" and pickles.is_plain(head):
+        return "pickle"
     if head[:4] == b"PK\x03\x04" or (head[:1] == b"\x80" and b"\x01" < head[1:2] < b"\x06"):
         return "torch"
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")):
@@ -75,12 +80,10 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path} is damaged ({_first_line(error)}); download it again") from None
 
 
-def _torch(path: Path) -> Any:
-    """Read what torch.save wrote, in either format."""
-    import torch
-
+def _understood(reader: Callable[[Path], Any], path: Path) -> Any:
+    """What a reader makes of a pickle. Raises ValueError for what is wrong with the file."""
     try:
-        pickles.inspect(path)
+        return reader(path)
     except pickles.Refused as error:
         raise ValueError(f"{path} {error}") from None
     except Exception as error:  # whatever it is, the file did it
@@ -89,8 +92,19 @@ def _torch(path: Path) -> Any:
         raise ValueError(
             f"{path} is damaged, cut short or no file of torch.save ({_reason(error)}); download it again"
         ) from None
+
+
+def _pickle(path: Path) -> Any:
+    return _understood(snapshots.read, path)
+
+
+def _torch(path: Path) -> Any:
+    """Read what torch.save wrote, in either format."""
+    import torch
+
+    _understood(pickles.inspect, path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError:

@@ -99,6 +99,7 @@ def test_other_honest_ways_of_keeping_weights(tmp_path: Path) -> None:
 def test_networks_side_by_side_are_told_apart(tmp_path: Path) -> None:
     state, optimizer = weights(), {"state": {0: {"step": torch.ones(1)}}, "param_groups": [{"lr": 0.1}]}
     whole = {"g": state, "g_ema": {"a": torch.ones(1)}, "g_optim": optimizer, "mean": torch.zeros(2), "iter": 7}
+    whole["args"] = argparse.Namespace(lr=0.1, path="photos", sizes=[4, 8])  # as training scripts keep their flags
     for zipped in (True, False):
         torch.save(whole, tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
         read = foreign.read(tmp_path / "x.pth")
@@ -186,7 +187,7 @@ def test_programs_of_torchscript_are_refused(tmp_path: Path) -> None:
         ({"a": torch.tensor([0.0, float("nan"), float("inf")])}, '"a" holds 2 values that are NaN or infinite'),
         ({"a": torch.zeros(2, dtype=torch.complex64)}, '"a" is a tensor of a kind that no known network has'),
         ({"a": torch.zeros(2, 2).to_sparse()}, 'holds "torch._utils._rebuild_sparse_tensor"'),
-        ({"a": torch.zeros(1), "args": argparse.Namespace(lr=1)}, 'holds "argparse.Namespace"'),
+        ({"a": torch.zeros(1), "args": argparse.Namespace(lr=1)}, 'holds a Namespace as "args"'),
     ],
 )
 @pytest.mark.parametrize("zipped", [True, False])
@@ -352,6 +353,8 @@ def test_old_files_that_claim_more_than_they_have_are_refused(tmp_path: Path) ->
 
 def test_a_hostile_index_of_a_pickle_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(b"\x80\x02}r\xff\xff\xff\x7f.")  # an empty dict, remembered as number 2**31 - 1
+    assert "is a pickle that holds no network" in refusal(tmp_path / "x.pth")
+    (tmp_path / "x.pth").write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + b"\x80\x02}r\xff\xff\xff\x7f.")
     assert "it is a pickle, but not one of tensors" in refusal(tmp_path / "x.pth")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import pickle
+
 import pytest
 import torch
 from i2i_zoo import stylegan2_layouts as layouts
@@ -9,6 +12,7 @@ from i2i_zoo import stylegan2_weights as weights
 from i2i_zoo.architectures.stylegan2 import StyleGAN2
 from i2i_zoo.parts import Shape
 from i2i_zoo.presets.style import STYLEGAN2
+from torch import nn
 
 from i2i import bundle, importing
 from i2i.options import build
@@ -117,6 +121,41 @@ def test_weights_become_a_bundle_that_draws(tmp_path):
     bundle.write(tmp_path / "bundle", model, manifest)
     (picture,) = bundle.load(tmp_path / "bundle").sample_images()
     assert picture.size == (16, 16)
+
+
+def tree(state):
+    """Modules that keep a state dict, as the authors' own do."""
+    whole = nn.Module()
+    for key, value in state.items():
+        at = whole
+        *path, leaf = key.split(".")
+        for name in path:
+            if name not in at._modules:
+                at.add_module(name, nn.Module())
+            at = at._modules[name]
+        at.register_buffer(leaf, value.clone())
+    return whole
+
+
+def test_files_as_the_authors_publish_them_become_bundles_that_draw(tmp_path):
+    state = written(layouts.nvlabs)
+    nets = {name: tree(state[f"{name}.pth"]) for name in NAMES}
+    (tmp_path / "network-snapshot.pkl").write_bytes(pickle.dumps(nets | {"training_set_kwargs": None}))
+    theirs = {"G": "g", "G_ema": "g_ema", "D": "d"}
+    whole = {theirs[name]: written(layouts.rosinality)[f"{name}.pth"] for name in NAMES}
+    rest = {"args": argparse.Namespace(iter=800_000, path="photos"), "ada_aug_p": 0.5}
+    torch.save(whole | rest, tmp_path / "550000.pt")
+    seen = []
+    for name in ("network-snapshot.pkl", "550000.pt"):
+        model, manifest, notes = importing.understand("stylegan2", [tmp_path / name], ())
+        assert "generator and its discriminator: draws 16 pixels" in notes[0]
+        bundle.write(tmp_path / name.partition(".")[0], model, manifest)
+        assert bundle.load(tmp_path / name.partition(".")[0]).sample_images()[0].size == (16, 16)
+        seen.append(model)
+    for attribute in ("generator", "discriminator", "average"):
+        ours, other = (getattr(model, attribute).state_dict() for model in seen)
+        same = [key for key in ours if not key.endswith(("w_avg", "fixed"))]  # which one layout has no place for
+        assert all(torch.equal(ours[key], other[key]) for key in same)
 
 
 def test_what_is_no_stylegan2_is_refused():
