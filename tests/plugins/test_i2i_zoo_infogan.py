@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from i2i_zoo.architectures import infogan
@@ -35,6 +37,8 @@ def test_the_bound_equals_the_reference(golden):
     information = Information(Codes(3, 2, 1, 2), 1.0, 1.0, learnt=True)
     told = torch.nn.functional.one_hot(torch.tensor(data["cat_codes"]), 3).double()
     assert information.categorical(guess[:, None], told[:, None]).item() == pytest.approx(data["cat_nll"], rel=1e-12)
+    bound = math.log(3) - information.categorical(guess[:, None], told[:, None])  # of 3 codes, each as often
+    assert bound.item() == pytest.approx(data["mi_lower_bound_cat_plus_log3"], rel=1e-8, abs=1e-10)
     learnt = information.continuous(mean, log_variance, numbers).item()
     assert learnt == pytest.approx(data["gauss_nll_learned_var"], rel=1e-12)
     fixed = information.continuous(mean, torch.zeros_like(mean), numbers).item()

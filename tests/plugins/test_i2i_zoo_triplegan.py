@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from i2i_zoo import spelling
 from i2i_zoo.architectures.triple import Triple
 from i2i_zoo.methods.triplegan import TripleGAN
+from i2i_zoo.moment import Drawn
 from i2i_zoo.parts import Judged, Shape
 
 import i2i
@@ -48,6 +50,30 @@ def test_the_losses_equal_the_reference(golden):
         played = objective.generator(None, says(drawn, labels), None)["gan"].item()
         key = "g_loss_reference" if row == "reference" else "g_loss_paper_saturating"
         assert played == pytest.approx(data[key], rel=1e-12)
+
+
+class Given(torch.nn.Module):
+    """A classifier that gives such logits, one after another."""
+
+    def __init__(self, *logits):
+        super().__init__()
+        self.logits = list(logits)
+
+    def forward(self, images, chance):
+        return self.logits.pop(0)
+
+
+def test_the_classes_of_labelled_and_of_drawn_pictures_equal_the_reference(golden):
+    """The file has no logits of its own for both: they are of those that its auxiliary classifier gives."""
+    data, given = golden.load("zoo_composite")["triplegan"], golden.load("zoo_composite")["acgan"]
+    real, fake = (torch.tensor(given[f"class_logits_{key}"], dtype=torch.float64) for key in ("real", "fake"))
+    net, labels, images = model(drawn_classes=0.5), torch.tensor(given["labels"]), torch.zeros(4, 1, 1, 1)
+    net.classifier = Given(real, fake)  # of the pictures again, under other noise, and of what is drawn
+    judge = lambda drawn: [says(torch.zeros(4), labels)]  # noqa: E731
+    now = SimpleNamespace(judge=judge, progress=progress(net, 9), pictures=Drawn(images, labels), chance=None)
+    terms = net.classes(now, real, Drawn(images, labels), Drawn(images, labels))
+    assert terms["classes"].item() == pytest.approx(data["c_ce_labelled"], rel=1e-8, abs=1e-10)
+    assert terms["drawn_classes"].item() == pytest.approx(0.5 * data["c_ce_generated"], rel=1e-8, abs=1e-10)
 
 
 def test_networks_have_the_published_numbers_of_weights():
