@@ -8,6 +8,7 @@ from i2i_zoo.architectures.stylegan import Generator, StyleGAN
 from i2i_zoo.layers.equalised import LEAKY
 from i2i_zoo.layers.styles import Mapping
 from i2i_zoo.parts import Shape
+from torch import nn
 from zoo_golden import check, filled, params, wave
 
 
@@ -67,6 +68,12 @@ def test_sizes_are_the_references():
         assert architecture.generator(shape).num_styles == 18
 
 
+def test_the_papers_layout_has_one_bias_more():
+    """Rosinality's first layer, which has no convolution, has none."""
+    with torch.device("meta"):
+        assert params(StyleGAN().generator(Shape(3, (1024, 1024), 512))) == 26_219_115 + 512
+
+
 def small(**numbers):
     architecture, shape = StyleGAN(width=4, mapping=2, group=2, **numbers), Shape(3, (16, 16), 6, 3, "embed+ac")
     torch.manual_seed(0)
@@ -85,6 +92,24 @@ def test_networks_begin_with_plain_styles_and_without_noise(layout):
     pictures = draw(torch.randn(4, 6), torch.tensor([0, 1, 2, 0]))
     judged = judge(pictures)
     assert (pictures.shape, judged.logit.shape, judged.classes.shape) == ((4, 3, 16, 16), (4,), (4, 3))
+
+
+@torch.no_grad()
+def test_the_bias_follows_the_blur_and_the_noise():
+    draw, _ = small()
+    for level, block in enumerate(draw.blocks):
+        for number, layer in enumerate(block):
+            held = layer.conv if layer.bias is None else layer
+            assert (held is layer) == (number == 0), "of what is blurred, and of the constant"
+            nn.init.ones_(held.bias)
+            if layer.conv is not None:
+                nn.init.zeros_(layer.conv.weight)
+            inside = torch.randn(2, 4, *[4 << max(level - (number == 0), 0)] * 2)
+            seen = []
+            layer.style.register_forward_pre_hook(lambda net, inputs, seen=seen: seen.append(inputs[0]))
+            layer(inside, torch.randn(2, 4), torch.randn(2, 1, 4 << level, 4 << level))
+            bare = inside if layer.conv is None else torch.zeros(2, 4, 4 << level, 4 << level)
+            assert torch.equal(seen[0], nn.functional.leaky_relu(bare + 1, 0.2)), "no edge is darker"
 
 
 @torch.no_grad()

@@ -50,12 +50,17 @@ class StyleGAN(Growing):
 
 
 class Styled(nn.Module):
-    """Noise, bias and a leaky ReLU after what `conv` makes of maps, then the style of w (N, W), by adaptive norm."""
+    """Noise, bias and a leaky ReLU after what `conv` makes of maps, then the style of w (N, W), by adaptive norm.
+
+    The bias is that of `conv` where it stands right before the noise: they are added in either order. Where there is
+    no `conv`, or a blur follows it, the bias is the layer's own, as zeros around the maps would darken its edges.
+    """
 
     def __init__(self, conv: nn.Module | None, channels: int, side: int, size: int, theirs: bool) -> None:
         super().__init__()
         self.conv, self.smooth = conv, isinstance(conv, UpConv2d)
-        self.bias = nn.Parameter(torch.zeros(channels)) if conv is None and not theirs else None
+        own = not theirs and (conv is None or self.smooth)
+        self.bias = nn.Parameter(torch.zeros(channels)) if own else None
         self.noise = Noise(side, (channels,), gain=(2 / channels) ** 0.5 if theirs else 1.0)
         self.style = Style(size, channels, theirs)
 
@@ -105,7 +110,8 @@ class Generator(nn.Module):
         self.const = nn.Parameter(torch.ones(1, channels[0], 4, 4))
         self.blocks = nn.ModuleList()
         for level, now in enumerate(channels):
-            up = UpConv2d(channels[level - 1], now, 3, gain=LEAKY) if level else None
+            bias = (0.0,) if theirs else None
+            up = UpConv2d(channels[level - 1], now, 3, gain=LEAKY, bias=bias) if level else None
             same = EqualisedConv2d(now, now, 3, gain=LEAKY)
             side = 4 << level
             self.blocks.append(nn.ModuleList(Styled(conv, now, side, size, theirs) for conv in (up, same)))
