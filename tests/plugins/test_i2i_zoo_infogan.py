@@ -34,7 +34,7 @@ def tensors(data, *keys):
 def test_the_bound_equals_the_reference(golden):
     data = golden.load("zoo_composite")["infogan"]
     guess, mean, log_variance, numbers = tensors(data, "cat_logits", "mu", "log_var", "cont_codes")
-    information = Information(Codes(3, 2, 1, 2), 1.0, 1.0, learnt=True)
+    information = Information(Codes(3, 2, 1, 2), 1.0, 1.0, learnt=True, squares=False)
     told = torch.nn.functional.one_hot(torch.tensor(data["cat_codes"]), 3).double()
     assert information.categorical(guess[:, None], told[:, None]).item() == pytest.approx(data["cat_nll"], rel=1e-12)
     bound = math.log(3) - information.categorical(guess[:, None], told[:, None])  # of 3 codes, each as often
@@ -43,6 +43,9 @@ def test_the_bound_equals_the_reference(golden):
     assert learnt == pytest.approx(data["gauss_nll_learned_var"], rel=1e-12)
     fixed = information.continuous(mean, torch.zeros_like(mean), numbers).item()
     assert fixed == pytest.approx(data["gauss_nll_unit_var"], rel=1e-12)
+    squares = Information(Codes(3, 2, 1, 2), 1.0, 0.1, learnt=False, squares=True)
+    off = squares.continuous(mean, torch.zeros_like(mean), numbers).item()
+    assert off == pytest.approx(data["gauss_mse"], rel=1e-8, abs=1e-10)
 
 
 def test_networks_have_the_published_numbers_of_weights():
@@ -96,6 +99,18 @@ def test_what_is_recognised_is_the_latent_of_the_picture():
     guess = net.recogniser(says.features)
     expected = torch.nn.functional.cross_entropy(guess[:, :4], net.latent.split(latents)[1][:, 0].argmax(dim=1))
     assert first["categories"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_what_is_recognised_of_numbers_can_be_squares():
+    values = {}
+    for loss in ("likelihood", "squares"):
+        net = model(continuous_information=0.1, continuous_loss=loss)
+        _, terms = next(net.train_step(synthetic_batch(SPEC, 4), i2i.Progress(net.phases()[0], 0, 10)))
+        values[loss] = terms["numbers"].item() / 0.1
+    of_both = values["squares"] + math.log(2 * math.pi)  # 2 numbers, each 1/2 (log 2 pi + its square)
+    assert values["likelihood"] == pytest.approx(of_both, rel=1e-5)
+    with pytest.raises(ValueError, match="has no variance to learn; use --no-learnt-variance"):
+        model(continuous_loss="squares", learnt_variance=True)
 
 
 def test_a_request_sets_codes_and_leaves_the_noise():

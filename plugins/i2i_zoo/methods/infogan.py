@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -32,6 +32,9 @@ class InfoGAN(TwoPlayer):
         information: float = i2i.option(1.0, help="Weight of what is recognised of categories.", min=0)
         continuous_information: float = i2i.option(1.0, help="Weight of what is recognised of numbers.", min=0)
         learnt_variance: bool = i2i.option(False, help="Let the recogniser say how sure it is of each number.")
+        continuous_loss: Literal["likelihood", "squares"] = i2i.option(
+            "likelihood", help="How far off what is recognised of numbers is: by likelihood, or mean squares."
+        )
 
     Request = codes.Request
     moment = Coded
@@ -50,7 +53,10 @@ class InfoGAN(TwoPlayer):
         o = self.options
         if not isinstance(self.latent, Codes):
             raise ValueError(f"--latent is {o.latent}, which has nothing to recognise; use --latent codes")
-        information = Information(self.latent, o.information, o.continuous_information, o.learnt_variance)
+        squares = o.continuous_loss == "squares"
+        if squares and o.learnt_variance:
+            raise ValueError("--continuous-loss squares has no variance to learn; use --no-learnt-variance")
+        information = Information(self.latent, o.information, o.continuous_information, o.learnt_variance, squares)
         return super()._elements() | {f"--latent {o.latent}": information}
 
     @property

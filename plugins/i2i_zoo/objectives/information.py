@@ -27,13 +27,14 @@ class Information(Element):
     """-L_I: cross-entropy of the categories, negative log likelihood of the others; their means over the batch.
 
     A number's is 1/2 (log 2 pi + v + (c - m)^2 exp(-v)) with its mean m as guessed; v is 0, or guessed if `learnt`.
+    With `squares` all numbers' is the mean of (c - m)^2, as PyTorch-GAN has it (with a weight of 0.1).
     """
 
     needs = frozenset({"features"})
 
-    def __init__(self, latent: Codes, weight: float, continuous_weight: float, learnt: bool) -> None:
+    def __init__(self, latent: Codes, weight: float, continuous_weight: float, learnt: bool, squares: bool) -> None:
         super().__init__()
-        self.latent, self.weights, self.learnt = latent, (weight, continuous_weight), learnt
+        self.latent, self.weights, self.learnt, self.squares = latent, (weight, continuous_weight), learnt, squares
 
     @property
     def guesses(self) -> int:
@@ -45,7 +46,9 @@ class Information(Element):
         return -(guess.log_softmax(dim=2) * code).sum(dim=(1, 2)).mean()
 
     def continuous(self, mean: Tensor, log_variance: Tensor, code: Tensor) -> Tensor:
-        """The negative log likelihood of codes (N, continuous), summed over them."""
+        """The negative log likelihood of codes (N, continuous), summed over them; or the mean of their squares."""
+        if self.squares:
+            return (code - mean).square().mean()
         off = (code - mean).square() * (-log_variance).exp()
         return 0.5 * (math.log(2 * math.pi) + log_variance + off).sum(dim=1).mean()
 
