@@ -229,15 +229,6 @@ def test_the_average_begins_as_a_copy_and_follows():
     assert model.drawer() is model.average.net
 
 
-def test_the_first_kinds_of_averages():
-    growing, half = make(average="constant:0.99").decay, make(average="half-life:kimg=10").decay
-    assert [growing(n, 8) for n in (0, 8, 10_000)] == pytest.approx([0.1, 0.5, 0.99])
-    assert half(5, 32) == pytest.approx(0.9977843871238888)  # the reference's
-    ramped = make(average="half-life:kimg=10,ramp=0.05").decay
-    assert ramped(10, 32) == pytest.approx(0.5 ** (32 / (0.05 * 320)))
-    assert ramped(100_000, 32) == half(0, 32)
-
-
 def test_optimizers_are_the_recipes():
     phase = make().phases()[0]
     two = make(lr=1e-4, discriminator_lr=4e-4, betas=(0.0, 0.9), epsilon=1e-6).optimizers(phase)
