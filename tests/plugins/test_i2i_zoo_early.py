@@ -45,16 +45,19 @@ def test_weight_norm_learns_length_and_direction_apart():
     for layer, x in (
         (weightnorm.Conv2d(3, 4, 3), torch.randn(2, 3, 8, 8)),
         (weightnorm.Linear(5, 4), torch.randn(2, 5)),
+        (weightnorm.Doubling(3, 4, 0.5), torch.randn(2, 3, 8, 8)),
     ):
         layer = layer.double()
         x, before = x.double(), layer(x.double())
         reference = copy.deepcopy(layer)
-        reference.weight.data *= 7  # a longer direction is the same
+        outputs = (slice(None), 2) if isinstance(layer, weightnorm.Doubling) else 2
+        reference.weight.data[outputs] *= 7  # a longer direction is the same
         assert torch.allclose(reference(x), before)
         layer.length.data *= 3
         assert torch.allclose(layer(x), 3 * before, atol=1e-9)  # biases begin at 0
         (slope,) = torch.autograd.grad(layer(x).square().sum(), layer.weight)
-        across = (slope * layer.weight).flatten(1).sum(dim=1)
+        along = slope * layer.weight
+        across = (along.transpose(0, 1) if isinstance(layer, weightnorm.Doubling) else along).flatten(1).sum(dim=1)
         assert across.abs().max() < 1e-9 * slope.abs().max()  # a direction is moved across itself
 
 
@@ -73,6 +76,29 @@ def test_a_classifiers_logit_is_the_evidence_of_any_class(architecture):
     assert all(p.requires_grad for p in net.parameters())
     says.classes.sum().backward()
     assert all(p.grad is not None for p in net.parameters())  # no head of its own is left over
+
+
+@torch.no_grad()
+def test_only_the_last_layer_of_improved_gans_generator_has_weight_norm():
+    torch.manual_seed(0)
+    architecture = ImprovedGAN()
+    net = architecture.generator(Shape(3, (32, 32), 100, 10, "none+ac"))
+    architecture.initialise(net)
+    layers = [layer for layer in net.modules() if isinstance(layer, torch.nn.ConvTranspose2d)]
+    assert [isinstance(layer, weightnorm.Doubling) for layer in layers] == [False, False, True]
+    counts = [sum(p.numel() for p in layer.parameters(recurse=False)) for layer in layers]
+    assert counts == [512 * 256 * 25 + 256, 256 * 128 * 25 + 128, 128 * 3 * 25 + 3 + 3]
+    last, before, after = layers[-1], [], []
+    last.register_forward_hook(lambda layer, inputs, output: before.append(inputs[0]) or after.append(output))
+    net(torch.rand(16, 100))
+    assert after[0].shape == (16, 3, 32, 32)
+    assert after[0].std() == pytest.approx(0.1, rel=0.15)
+    doubled = last.weight * (last.length / last.weight.square().sum(dim=(0, 2, 3)).sqrt())[:, None, None]
+    spread = torch.zeros(2, 128, 31, 31)  # zeros between the pixels, then a convolution with the turned weight
+    spread[:, :, ::2, ::2] = before[0][:2]
+    turned = doubled.flip(2, 3).transpose(0, 1)
+    by_hand = torch.nn.functional.conv2d(torch.nn.functional.pad(spread, (2, 3, 2, 3)), turned)
+    assert torch.allclose(after[0][:2], by_hand, atol=1e-5)
 
 
 def test_dropout_is_of_the_picture_and_of_the_maps():

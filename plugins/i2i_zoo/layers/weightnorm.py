@@ -22,7 +22,7 @@ def weight(direction: Tensor, length: Tensor) -> Tensor:
     return direction * (length / norms).view(-1, *[1] * (direction.dim() - 1))
 
 
-def start(layer: nn.Conv2d | nn.Linear) -> None:
+def start(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
     """Draw a layer's directions, and begin without a bias."""
     nn.init.normal_(layer.weight, 0.0, 0.05)
     if layer.bias is not None:
@@ -39,6 +39,21 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, weight(self.weight, self.length), self.bias, self.stride, self.padding)
+
+
+class Doubling(nn.ConvTranspose2d):
+    """A transposed convolution of 5x5 that doubles the sides, with weight norm; its lengths begin at `length`."""
+
+    def __init__(self, before: int, after: int, length: float) -> None:
+        super().__init__(before, after, 5, 2, 2, output_padding=1)
+        start(self)
+        self.length = nn.Parameter(torch.full((after,), length))
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        outputs_first = weight(self.weight.transpose(0, 1), self.length)  # its weight is (in, out, H, W)
+        return F.conv_transpose2d(
+            x, outputs_first.transpose(0, 1), self.bias, self.stride, self.padding, self.output_padding
+        )
 
 
 class Linear(nn.Linear):
