@@ -6,6 +6,7 @@ What a file holds is told from keys and shapes. Names differ by rules alone; cou
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,12 @@ def write(model: TwoPlayer) -> dict[str, dict[str, Tensor]]:
         nets["G_ema.pth"] = model.average.net
     if model.holds("discriminator"):
         nets["D.pth"] = model.discriminator
+    if (eps := model.architecture.eps) != BigGAN.eps:  # type: ignore[attr-defined]  # a BigGenerator is of BigGAN
+        warnings.warn(
+            f"this generator's norms add {eps:g} to the variance, which files of {OF} do not say; that code draws the "
+            f"same with --BN_eps {eps:g}, and i2i import takes it for {BigGAN.eps:g}",
+            stacklevel=2,
+        )
     return {name: {key: _reshaped(key, net.state_dict()[own]) for key, own in _keys(net)} for name, net in nets.items()}
 
 

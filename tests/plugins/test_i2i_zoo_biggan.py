@@ -14,6 +14,7 @@ from i2i_zoo.biggan import PICTURES, Request
 from i2i_zoo.latents import Seeded
 from i2i_zoo.parts import Shape
 from i2i_zoo.presets import large
+from i2i_zoo.presets.few_labels import S3GAN
 from i2i_zoo.presets.large import BIGGAN
 from i2i_zoo.presets.spectral import SNGAN
 
@@ -67,6 +68,35 @@ def test_presets_have_the_papers_networks(name, weights):
     with torch.device("meta"):
         nets = architecture.generator(shape), architecture.discriminator(shape)
     assert tuple(sum(p.numel() for p in net.parameters()) for net in nets) == weights
+
+
+@pytest.mark.parametrize(("cls", "eps"), [(large.BIGGAN, 1e-4), (large.BIGGAN128, 1e-5), (S3GAN, 1e-4)])
+def test_norms_add_to_the_variance_what_the_recipe_had(cls, eps):
+    """StudioGAN's at 32 pixels 1e-4, BigGAN-PyTorch's 1e-5."""
+    options, side = build(cls.Options, {}), cls.run_defaults["image_size"]
+    architecture = spelling.make("architecture", options.architecture, "--architecture")
+    with torch.device("meta"):
+        net = architecture.generator(Shape(3, (side, side), 120, 10, options.conditioning))
+    norms = [layer.eps for layer in net.modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm)]
+    assert norms == [eps] * (2 * len(net.blocks) + 1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("architecture", "conditioning"),
+    [("biggan", "shared+projection"), ("biggan", "table+projection"), ("biggan-deep", "shared+projection")],
+)
+def test_a_norm_of_one_value_is_told_by_what_is_added_to_its_variance(architecture, conditioning):
+    """A batch of variance 1e-4 comes out of a norm with that epsilon with half the variance."""
+    net = made(f"{architecture}:width=8,hier=false,eps=1e-4", conditioning=conditioning).generator.train()
+    norm = net.blocks[0][0].bn1.norm
+    x = torch.tensor([-0.01, 0.01]).view(2, 1, 1, 1).expand(2, norm.num_features, 1, 1)
+    assert torch.allclose(norm(x).square(), torch.full_like(x, 0.5), rtol=1e-4)
+
+
+def test_what_published_layouts_do_not_say_is_told():
+    with pytest.warns(UserWarning, match="--BN_eps 0.0001, and i2i import takes it for 1e-05"):
+        made("biggan:width=2,shared=5,eps=1e-4").export_weights()
 
 
 def made(architecture, side=32, latent=20, classes=3, conditioning="shared+projection"):

@@ -67,6 +67,7 @@ class BigGAN(Architecture):
     spectral: Players = "gd"  # the networks with spectral norm
     attention: int = 0  # side of the maps with self-attention; 0: none
     attend: Players = "gd"  # the networks with that attention
+    eps: float = EPS  # what the generator's norms add to the variance
     turns: bool = False  # the discriminator tells rotations, too
     predictor: bool = False  # the discriminator names classes, too, beside projecting on them
 
@@ -104,10 +105,10 @@ class BigGAN(Architecture):
         channels = plan.channels(self.width)[0]
         shared = self.shared if to.generator_conditioning == "shared" else 0
         parts = self.parts(plan)
-        norm = norm_of(to, shared + (to.latent // parts) * self.hier, layers)
+        norm = norm_of(to, shared + (to.latent // parts) * self.hier, layers, self.eps)
         blocks: list[list[nn.Module]] = [[UpBlock(*pair, norm, layers, "nearest")] for pair in pairwise(channels)]
         attending(blocks, channels[1:], plan.sides(to.size)[0], self.attention * ("g" in self.attend), layers)
-        return BigGenerator(to, parts, shared, channels, blocks, layers)
+        return BigGenerator(to, parts, shared, channels, blocks, layers, self.eps)
 
     def discriminator(self, to: Shape) -> nn.Module:
         plan, layers = plan_of(to.size, self.plans, self.name), kit(self.spectral, "d")
@@ -125,12 +126,12 @@ class BigGAN(Architecture):
                 nn.init.zeros_(layer.bias)
 
 
-def norm_of(to: Shape, condition: int, layers: Kit) -> Callable[[int], nn.Module]:
+def norm_of(to: Shape, condition: int, layers: Kit, eps: float) -> Callable[[int], nn.Module]:
     """The norm of a block: of tables of classes, of a condition of so many numbers, or plain where there is none."""
 
     def norm(channels: int) -> nn.Module:
         if to.generator_conditioning == "table":
-            return class_table(channels, to.classes)
-        return class_linear(channels, condition, layers) if condition else PlainNorm(channels, eps=EPS)
+            return class_table(channels, to.classes, eps)
+        return class_linear(channels, condition, layers, eps) if condition else PlainNorm(channels, eps=eps)
 
     return norm

@@ -104,7 +104,7 @@ class BigGANDeep(BigGAN):
         plan, layers = plan_of(to.size, self.plans, self.name), kit(self.spectral, "g")
         channels = plan.channels(self.width)[0]
         shared = self.shared if to.generator_conditioning == "shared" else 0
-        norm = norm_of(to, shared + to.latent * self.hier, layers)
+        norm = norm_of(to, shared + to.latent * self.hier, layers, self.eps)
         blocks: list[list[nn.Module]] = [
             [
                 *(DeepUpBlock(inputs, inputs, norm, layers, up=False) for _ in range(self.depth - 1)),
@@ -113,7 +113,7 @@ class BigGANDeep(BigGAN):
             for inputs, outputs in pairwise(channels)
         ]
         attending(blocks, channels[1:], plan.sides(to.size)[0], self.attention * ("g" in self.attend), layers)
-        return DeepGenerator(to, shared, self.hier, channels, blocks, layers)
+        return DeepGenerator(to, shared, self.hier, channels, blocks, layers, self.eps)
 
     def discriminator(self, to: Shape) -> nn.Module:
         plan, layers = plan_of(to.size, self.plans, self.name), kit(self.spectral, "d")

@@ -114,7 +114,13 @@ class Generator(nn.Module):
     """Draw (N, C, H, W) of a latent (N, Z), of which the first `latent` numbers are used, and of classes (N,)."""
 
     def __init__(
-        self, to: Shape, stem: int, channels: tuple[int, ...], blocks: list[list[nn.Module]], kit: Kit
+        self,
+        to: Shape,
+        stem: int,
+        channels: tuple[int, ...],
+        blocks: list[list[nn.Module]],
+        kit: Kit,
+        eps: float = EPS,
     ) -> None:
         super().__init__()
         doublings = len(channels) - 1
@@ -122,7 +128,7 @@ class Generator(nn.Module):
         self.latent = to.latent
         self.linear = kit.linear(stem, channels[0] * math.prod(self.bottom))
         self.blocks = nn.ModuleList(nn.ModuleList(layers) for layers in blocks)
-        self.norm = networks.BatchNorm2d(channels[-1], eps=EPS)
+        self.norm = networks.BatchNorm2d(channels[-1], eps=eps)
         self.conv = kit.conv(channels[-1], to.channels, 3, padding=1)
 
     def forward(self, z: Tensor, labels: Tensor | None = None, chance: Chance | None = None) -> Tensor:

@@ -19,9 +19,9 @@ class ClassNorm(nn.Module):
     arXiv:1809.11096). So weights of 0 are a gain of 1.
     """
 
-    def __init__(self, channels: int, gain: nn.Module, bias: nn.Module) -> None:
+    def __init__(self, channels: int, gain: nn.Module, bias: nn.Module, eps: float = EPS) -> None:
         super().__init__()
-        self.norm = networks.BatchNorm2d(channels, eps=EPS, affine=False)
+        self.norm = networks.BatchNorm2d(channels, eps=eps, affine=False)
         self.gain = gain
         self.bias = bias
 
@@ -39,11 +39,11 @@ class PlainNorm(networks.BatchNorm2d):
         return super().forward(x)
 
 
-def class_table(channels: int, classes: int) -> ClassNorm:
+def class_table(channels: int, classes: int, eps: float = EPS) -> ClassNorm:
     """A gain and a bias for each channel and class. Tables have no spectral norm."""
-    return ClassNorm(channels, nn.Embedding(classes, channels), nn.Embedding(classes, channels))
+    return ClassNorm(channels, nn.Embedding(classes, channels), nn.Embedding(classes, channels), eps)
 
 
-def class_linear(channels: int, size: int, kit: Kit = PLAIN) -> ClassNorm:
+def class_linear(channels: int, size: int, kit: Kit = PLAIN, eps: float = EPS) -> ClassNorm:
     """Gain and bias are linear in a condition of so many numbers, without biases of their own."""
-    return ClassNorm(channels, kit.linear(size, channels, bias=False), kit.linear(size, channels, bias=False))
+    return ClassNorm(channels, kit.linear(size, channels, bias=False), kit.linear(size, channels, bias=False), eps)

@@ -22,7 +22,7 @@ S2GANCO = preset(
     small=SMALL | {"architecture": "biggan:width=8,predictor=true"},
     base=FewLabels,
     like=BIGGAN,
-    architecture="biggan:width=96,ratio=0.5,attention=16,predictor=true",
+    architecture="biggan:width=96,ratio=0.5,attention=16,eps=1e-4,predictor=true",
     regularisers="ortho:weight=1e-4+predictor:weight=1",
 )
 
@@ -32,6 +32,6 @@ S3GAN = preset(
     base=Labelling,
     like=BIGGAN,
     unlabelled={"labeller": "cluster"},
-    architecture="biggan:width=96,ratio=0.5,attention=16,turns=true",
+    architecture="biggan:width=96,ratio=0.5,attention=16,eps=1e-4,turns=true",
     regularisers="ortho:weight=1e-4+rotation:real=1,fake=0.2,of=4",
 )

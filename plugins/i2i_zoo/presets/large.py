@@ -10,7 +10,7 @@ BIGGAN = preset(
     run={"batch_size": 64, "image_size": 32, "epochs": 640},
     small={"architecture": "biggan:width=8", "batch_size": 32, "lr": 4e-4, "n_critic": 1},
     base=BigGAN,
-    architecture="biggan:width=96,ratio=0.5,attention=16",
+    architecture="biggan:width=96,ratio=0.5,attention=16,eps=1e-4",
     conditioning="shared+projection",
     objective="hinge",
     regularisers="ortho:weight=1e-4",
