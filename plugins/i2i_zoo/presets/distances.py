@@ -126,8 +126,8 @@ EBGAN = preset(
 BEGAN = preset(
     "began",
     run={"batch_size": 16, "image_size": 64, "epochs": 40},
-    small={"architecture": "began:width=24,code=16", "image_size": 16, "lr": 5e-4}
-    | {"objective": "began:gamma=1,rate=0.3"},
+    small={"architecture": "began:width=24,code=32", "image_size": 16, "lr": 5e-4}
+    | {"objective": "began:gamma=1,rate=0.3", "average": "constant:0.995"},
     architecture="began:width=128",
     objective="began:gamma=0.5,rate=0.001",
     latent="uniform:64",
