@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,9 @@ from i2i import augment, networks
 from i2i_zoo import warps
 from i2i_zoo.moment import Moment
 from i2i_zoo.parts import PLAYERS, Augmentation, Judged
+
+if TYPE_CHECKING:
+    from i2i_zoo.model import TwoPlayer
 
 
 class DiffAugment(Augmentation):
@@ -47,10 +52,9 @@ class ADA(Augmentation):
     the training pictures (Karras et al., 2020, arXiv:2006.06676): the pipeline "bgc".
 
     Each `interval` updates p <- p + sign(mean sign C(real) - target) * pictures since / (1000 kimg), in [0, 1]; p is
-    held in a buffer and is the same on all ranks. With kimg=0 it stays at `p`.
+    held in a buffer and is the same on all ranks. With kimg=0 it stays at `p`, and no sign is looked at.
     """
 
-    forbids = frozenset({"energy"})  # whose sign says nothing
     spares = PLAYERS
 
     def __init__(self, target: float = 0.6, kimg: float = 500.0, interval: int = 4, p: float = 0.0) -> None:
@@ -69,14 +73,22 @@ class ADA(Augmentation):
         self.signs: Tensor
         self.updates: Tensor
 
+    def adapt(self, model: TwoPlayer) -> None:
+        if self.kimg and "energy" in model.architecture.gives:
+            raise ValueError(
+                "--augment ada moves p by the signs of logits, and this discriminator gives an energy, which has none; "
+                "use --augment ada:p=0.5,kimg=0, where p stays, or --augment diffaugment"
+            )
+
     def augment(self, now: Moment, images: Tensor) -> Tensor:
         draws = now.chance.rand(len(images), warps.UNIFORM), now.chance.randn(len(images), warps.NORMAL)
         return warps.warp(images, self.p, *draws)
 
     @torch.no_grad()
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
-        self.signs += networks.average_over_ranks(real.logit.sign().float().mean()).to(self.signs)
-        self.updates += 1
+        if self.kimg:
+            self.signs += networks.average_over_ranks(real.logit.sign().float().mean()).to(self.signs)
+            self.updates += 1
         return {}
 
     @torch.no_grad()

@@ -151,7 +151,10 @@ def make(**options):
         ({"architecture": "dcgan:width=2"}, "--objective began needs an --architecture whose discriminator is an auto"),
         ({"architecture": "dcgan:width=2", "objective": "ebgan"}, "--objective ebgan needs an --architecture"),
         ({"architecture": "dcgan:width=2", "objective": "ns", "regularisers": "pull-away"}, "has an encoder"),
-        ({"augment": "ada"}, "--augment ada is for logits, and this discriminator gives an energy"),
+        (
+            {"augment": "ada"},
+            "--augment ada moves p by the signs of logits, .* use --augment ada:p=0.5,kimg=0, where p",
+        ),
         ({"objective": "began:gamma=0"}, "gamma=0,rate=0.001 cannot be"),
         ({"architecture": "began:width=0"}, "too small a width"),
         ({"architecture": "ebgan:width=0"}, "too small a width"),
@@ -160,6 +163,13 @@ def make(**options):
 def test_energies_and_logits_are_not_mixed(options, reason):
     with pytest.raises(ValueError, match=reason or "--objective ns is for logits, and this discriminator gives an en"):
         make(**options)
+
+
+def test_a_probability_that_stays_looks_at_no_sign():
+    model = make(augment="ada:p=0.5,kimg=0")
+    list(model.train_step(synthetic_batch(model.spec, 4, 0), i2i.Progress(model.phases()[0], 0, 9)))
+    (ada,) = model.augmentations
+    assert (ada.p, ada.signs, ada.updates) == (0.5, 0, 0)
 
 
 @pytest.mark.parametrize(("architecture", "size", "near"), [("began", (24, 24), 16), ("ebgan", (30, 30), 32)])
