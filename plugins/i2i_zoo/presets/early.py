@@ -60,7 +60,7 @@ ACGAN = preset(
 IMPROVEDDCGAN = preset(
     "improved-dcgan",
     run={"batch_size": 100, "image_size": 32, "epochs": 1200},
-    small={"architecture": "dcgan-ssl:width=16", "batch_size": 64, "average": "none"}
+    small={"architecture": "dcgan-ssl:width=16", "batch_size": 64, "average": "constant:0.99"}
     | {"lr": 4e-4, "lr_curve": "constant"},
     base=SemiSupervised,
     architecture="improved-gan",
