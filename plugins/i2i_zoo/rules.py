@@ -58,8 +58,8 @@ def offered(architecture: Architecture, discriminator: nn.Module, shape: Shape) 
 
 
 def has_batch_norm(net: nn.Module) -> bool:
-    """Whether a network mixes its batch by batch norm."""
-    return any(isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)) for layer in net.modules())
+    """Whether a network mixes its batch by batch norm, of any kind that torch has."""
+    return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in net.modules())
 
 
 def check_method(architecture: Architecture, method: str, asked: str, usual: str) -> None:

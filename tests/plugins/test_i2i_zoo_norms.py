@@ -9,6 +9,9 @@ from i2i_zoo.architectures.pairs import Inferring
 from i2i_zoo.layers import chosen
 from i2i_zoo.parts import Shape
 from i2i_zoo.rules import has_batch_norm
+from torch import nn
+
+from i2i import networks
 
 NAMES = [part.name for part in cards.parts() if part.axis == "architecture"]
 TOLD = ("none", "none+ac", "concat+concat", "table+projection", "shared+projection")
@@ -40,6 +43,14 @@ def test_those_with_batch_norm_are_known():
     with torch.device("meta"):
         found = {name for name in NAMES if has_batch_norm(built(name)[0])}
     assert found >= {"dcgan", "dcgan-ssl", "infogan", "bigan", "bigan-conv", "ebgan", "vaegan", "cogan-conv"}
+
+
+BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, networks.BatchNorm1d, networks.BatchNorm2d)
+
+
+@pytest.mark.parametrize("kind", [*BATCH, nn.InstanceNorm2d, nn.LayerNorm])
+def test_batch_norm_of_any_kind_is_seen(kind):
+    assert has_batch_norm(nn.Sequential(nn.Linear(2, 2), nn.Sequential(kind(2)))) == (kind in BATCH)
 
 
 @pytest.mark.parametrize("norm", ["layer", "none"])
