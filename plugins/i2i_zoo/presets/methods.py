@@ -108,7 +108,7 @@ LAPGAN = preset(
 STACKEDGAN = preset(
     "stacked-gan",
     run={"batch_size": 64, "image_size": 32, "epochs": 200},
-    small={"width": 16, "features": 64, "lr": 4e-4},
+    small={"width": 16, "features": 64, "lr": 4e-4, "norm": "none"},
     base=StackedGAN,
     latent="normal:100",
     lr=2e-4,
