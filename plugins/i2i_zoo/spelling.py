@@ -68,8 +68,14 @@ def _usual(number: inspect.Parameter) -> str:
         spelt = NONE if usual is None else str(usual).lower()
     else:
         spelt = f"{usual:g}" if isinstance(usual, float) else str(usual)
-    others = [word for word in typing.get_args(number.annotation) if isinstance(word, str) and word != usual]
+    others = [word for word in _words(number.annotation) if word != usual]
     return f"{number.name}={'|'.join([spelt, *others])}"
+
+
+def _words(kind: Any) -> list[str]:
+    """The words that a number may be: all of a Literal, or those beside numbers, as in attention=auto."""
+    inside = [each for one in typing.get_args(kind) for each in (one, *typing.get_args(one))]
+    return [each for each in inside if isinstance(each, str)]
 
 
 def names(text: str) -> list[str]:
@@ -156,9 +162,9 @@ def _value(text: str, kind: Any, where: str) -> Any:
     allowed = [each for each in (typing.get_args(kind) or (kind,)) if each is not type(None)]
     if text == NONE and type(None) in typing.get_args(kind):
         return None
+    if text in (words := _words(kind)):
+        return text
     if typing.get_origin(kind) is typing.Literal:
-        if text in allowed:
-            return text
         raise ValueError(f"{where} is {text}; choose {' or '.join(map(str, allowed))}")
     if bool in allowed:
         if text in ("true", "false"):
@@ -171,7 +177,7 @@ def _value(text: str, kind: Any, where: str) -> Any:
             except ValueError:
                 if float in allowed and number is int:
                     continue
-                raise ValueError(f"{where} is {text}; give {wanted}") from None
+                raise ValueError(f"{where} is {text}; give {' or '.join([wanted, *words])}") from None
             if not math.isfinite(value):
                 raise ValueError(f"{where} is {text}; give a finite number")
             return value

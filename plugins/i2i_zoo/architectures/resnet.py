@@ -39,12 +39,13 @@ class ResNet(Architecture):
     """Residual networks with spectral norm (Miyato et al., 2018, arXiv:1802.05957).
 
     With pool=mean and spectral=none they are WGAN-GP's (Gulrajani et al., 2017, arXiv:1704.00028); with spectral=gd,
-    hidden=out and attention SAGAN's (Zhang et al., 2019, arXiv:1805.08318).
+    hidden=out and attention SAGAN's (Zhang et al., 2019, arXiv:1805.08318). With attention=auto that is at maps of half
+    the pictures' side and at most 32, as in the paper at 128 pixels.
     """
 
     width: int = 64  # at 32 pixels the generator has 4 times as many channels, the discriminator twice as many
     spectral: Players = "d"  # the networks with spectral norm
-    attention: int = 0  # side of the maps with self-attention, in both networks; 0: none
+    attention: int | Literal["auto"] = 0  # side of the maps with self-attention, in both networks; 0: none
     hidden: Literal["in", "out"] = "in"  # channels within the discriminator's blocks: as many as come in, or go out
     pool: Pool = "sum"
     norm: Literal["none", "batch", "layer"] = "none"  # of the discriminator
@@ -62,7 +63,11 @@ class ResNet(Architecture):
     def check(self, to: Shape) -> None:
         """Refuse pictures of a size, or attention at one, that the networks do not have. Raises ValueError."""
         check_numbers("resnet", width=self.width)
-        check_attention("resnet", self.attention, *plan_of(to.size, PLANS, "resnet").sides(to.size))
+        check_attention("resnet", self.attended(to), *plan_of(to.size, PLANS, "resnet").sides(to.size))
+
+    def attended(self, to: Shape) -> int:
+        """The side of the maps with self-attention; 0: none."""
+        return min(min(to.size) // 2, 32) if self.attention == "auto" else self.attention
 
     def generator(self, to: Shape) -> nn.Module:
         plan, layers = plan_of(to.size, PLANS, "resnet"), kit(self.spectral, "g")
@@ -73,14 +78,14 @@ class ResNet(Architecture):
             return class_table(count, to.classes) if told else PlainNorm(count, eps=EPS)
 
         blocks: list[list[nn.Module]] = [[UpBlock(*pair, norm, layers, self.upsample)] for pair in pairwise(channels)]
-        attending(blocks, channels[1:], plan.sides(to.size)[0], self.attention, layers)
+        attending(blocks, channels[1:], plan.sides(to.size)[0], self.attended(to), layers)
         return Generator(to, to.latent, channels, blocks, layers)
 
     def discriminator(self, to: Shape) -> nn.Module:
         plan, layers = plan_of(to.size, PLANS, "resnet"), kit(self.spectral, "d")
         channels = plan.channels(self.width)[1]
         blocks = down_blocks(plan, to.channels, channels, layers, self.norm, broad=self.hidden == "out")
-        attending(blocks, channels, plan.sides(to.size)[1], self.attention, layers)
+        attending(blocks, channels, plan.sides(to.size)[1], self.attended(to), layers)
         head = Head(channels[-1], to, layers, self.turns, self.predictor)
         return Discriminator(blocks, head, self.pool, joint=self.norm != "batch")
 

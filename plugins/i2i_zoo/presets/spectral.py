@@ -33,7 +33,7 @@ SAGAN = preset(
     run={"batch_size": 64, "image_size": 32, "epochs": 128},
     small={"architecture": "resnet:width=8,spectral=gd,hidden=out,attention=16", "batch_size": 32}
     | {"lr": 4e-4, "discriminator_lr": 8e-4},
-    architecture="resnet:spectral=gd,hidden=out,attention=16",
+    architecture="resnet:spectral=gd,hidden=out,attention=auto",
     conditioning="table+projection",
     objective="hinge",
     lr=1e-4,
