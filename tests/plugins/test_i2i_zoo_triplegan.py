@@ -41,8 +41,8 @@ def test_the_losses_equal_the_reference(golden):
         for key in ("logits_real", "logits_classifier_pair", "logits_gen_pair", "conf")
     )
     labels = torch.zeros(4, dtype=torch.int64)
-    for text, row in (("triple", "reference"), ("triple:saturating=true", "paper")):
-        objective = spelling.make("objective", text, "")
+    for text, row in (("", "reference"), (",saturating=true", "paper")):
+        objective = spelling.make("objective", f"triple:alpha={data['alpha']}{text}", "")
         false = says(torch.cat([drawn, pairs]), torch.zeros(8, dtype=torch.int64))
         taught = objective.discriminator(None, says(real, labels), false)["gan"].item()
         assert taught == pytest.approx(data["d_loss"], rel=1e-12)
