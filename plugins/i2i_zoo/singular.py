@@ -37,16 +37,16 @@ class Orthogonal(Element):
     """weight * |W W' o (1 - I)|^2, summed over a network's layers (Brock et al., 2018, arXiv:1809.11096, section 3.1).
 
     Rows of a layer shall be at right angles, and as long as they like: the diagonal is left out. BigGAN-PyTorch adds
-    the gradient of half of it, weight=5e-5 here.
+    the gradient of half of it, weight=5e-5 here. With `form=full`, |W W' - I|^2, they shall have length 1, too.
     """
 
     spares = PLAYERS
 
-    def __init__(self, weight: float = 1e-4, of: Players = "g") -> None:
+    def __init__(self, weight: float = 1e-4, of: Players = "g", form: Literal["masked", "full"] = "masked") -> None:
         super().__init__()
         if weight < 0:
             raise ValueError(f"--regularisers ortho:weight={weight:g} rewards what it shall prevent; give 0 or more")
-        self.weight, self.of = weight, of
+        self.weight, self.of, self.full = weight, of, form == "full"
 
     def prepare(self, generator: nn.Module, discriminator: nn.Module) -> None:
         for player, net in (("g", generator), ("d", discriminator)):
@@ -54,18 +54,22 @@ class Orthogonal(Element):
                 check_layers(net, "ortho")
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
-        return {"ortho": self.weight * off_diagonal(now.model.discriminator)} if self.of in ("d", "gd") else {}
+        return self.terms(now.model.discriminator) if self.of in ("d", "gd") else {}
 
     def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
-        return {"ortho": self.weight * off_diagonal(now.model.generator)} if self.of in ("g", "gd") else {}
+        return self.terms(now.model.generator) if self.of in ("g", "gd") else {}
+
+    def terms(self, net: nn.Module) -> i2i.Terms:
+        return {"ortho": self.weight * off_diagonal(net, self.full)}
 
 
-def off_diagonal(net: nn.Module) -> Tensor:
-    """The sum over layers of squares off the diagonal of W W'."""
+def off_diagonal(net: nn.Module, full: bool = False) -> Tensor:
+    """The sum over layers of squares off the diagonal of W W'; `full`, of all of W W' - I."""
     layers = layers_of(net)
     with torch.autocast(next(net.parameters()).device.type, enabled=False):
         products = [matrix @ matrix.T for matrix in map(wide, map(matrix_of, layers))]
-        return torch.stack([p.square().sum() - p.diagonal().square().sum() for p in products]).sum()
+        lengths = sum((p.diagonal() - 1).square().sum() for p in products) if full else 0
+        return torch.stack([p.square().sum() - p.diagonal().square().sum() for p in products]).sum() + lengths
 
 
 class Iterated(Element):

@@ -7,6 +7,7 @@ import types
 import pytest
 import torch
 import zoo_golden
+from i2i_zoo import spelling
 from i2i_zoo.layers.spectral import SPECTRAL, matrix_of
 from i2i_zoo.model import TwoPlayer
 from i2i_zoo.presets.large import BIGGAN
@@ -37,6 +38,17 @@ def test_right_angles_are_the_formula(golden):
         conv.weight.grad = None
         Orthogonal(weight).generator(players(conv), None, None)["ortho"].backward()
         assert conv.weight.grad.flatten().tolist() == pytest.approx(data[name], rel=1e-7, abs=1e-12)
+
+
+def test_right_angles_and_lengths_are_the_formula(golden):
+    data, conv = golden.load("zoo_regularisers")["orthogonal"], of_the_golden_file()
+    full = spelling.make("regulariser", "ortho:weight=1,form=full", "")
+    value = full.generator(players(conv), None, None)["ortho"]
+    assert value.item() == pytest.approx(data["full_frob_sq"], rel=1e-8, abs=1e-10)
+    value.backward()
+    matrix = matrix_of(conv).detach()
+    gradient = 4 * (matrix @ matrix.T - torch.eye(4)) @ matrix
+    assert torch.allclose(conv.weight.grad.flatten(1), gradient, rtol=1e-9)
 
 
 def test_rows_at_right_angles_cost_nothing_whatever_their_length():
