@@ -53,7 +53,7 @@ def test_a_preset_says_what_it_is(name):
     assert card.year >= 2013
     assert card.summary.endswith(".")
     assert cls.run_defaults.keys() <= RUN
-    assert 1 <= len(cls.small) <= 5
+    assert cls.small
     build(cls.Options, {})  # the paper's numbers are sound
     assert {"batch_size", "image_size", "flip"} <= cls.run_defaults.keys()
     assert cls.small.keys() <= RUN | {field.name for field in describe(cls.Options)}

@@ -45,7 +45,8 @@ BIGGAN256 = preset(
 
 BIGGANDEEP128 = preset(
     "biggan-deep-128",
-    small={**BIGGAN128.small, "architecture": "biggan-deep:width=16"},
+    small={**BIGGAN128.small, "architecture": "biggan-deep:width=12,depth=1", "batch_size": 16, "lr": 8e-4}
+    | {"discriminator_lr": 2e-3, "average": "constant:0.99"},
     like=BIGGAN128,
     architecture="biggan-deep:width=128,attention=64",
     latent="normal:128",
