@@ -30,7 +30,7 @@ PARTS = ("digits", "toys", "behaviour", "table")
 SEEDS = {"digits": 1, "toys": 3, "behaviour": 5}
 SECONDS = {"digits": 180.0, "toys": 45.0}
 STEPS = 3000  # of a run that shows a behaviour
-CRITIC = 4  # times as many where the generator moves in each fifth
+CRITIC = 2  # times as many where the generator moves in each hundredth
 Row = dict[str, Any]
 
 
