@@ -125,7 +125,10 @@ def make(axis: str, text: str, flag: str) -> Any:
         target = _load(parts()[axis, name])
     except Exception as error:  # a stranger's module may raise anything
         raise ValueError(f"{flag} {name} cannot be loaded: {type(error).__name__}: {error}") from error
-    return target(**_arguments(target, rest, f"{flag} {text}"))
+    values = _arguments(target, rest, f"{flag} {text}")
+    if axis == "architecture":
+        _check_counts(_taken(target), values, f"{flag} {text}")
+    return target(**values)
 
 
 def _load(part: Part) -> Any:
@@ -155,6 +158,14 @@ def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
     if missing := [key for key in taken if key not in values and taken[key].default is inspect.Parameter.empty]:
         raise ValueError(f"{where} lacks {missing[0]}; write it as {where.split()[-1]}:{missing[0]}=1")
     return values
+
+
+def _check_counts(taken: Mapping[str, inspect.Parameter], values: Mapping[str, Any], where: str) -> None:
+    """Refuse less than one channel, layer, group: of whole numbers that are 1 or more by default. Raises ValueError."""
+    for key, value in values.items():
+        usual = taken[key].default
+        if type(value) is type(usual) is int and usual >= 1 > value:
+            raise ValueError(f"{where}: {key} is {value}; give 1 or more")
 
 
 def _value(text: str, kind: Any, where: str) -> Any:

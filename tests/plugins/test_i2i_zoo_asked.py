@@ -110,6 +110,33 @@ def test_batches_that_groups_do_not_fill_are_refused_before_anything_is_written(
     assert not (tmp_path / "runs").exists()
 
 
+ZEROS = {("biggan", "attention"), ("biggan-deep", "attention"), ("resnet", "attention")}  # which is: nowhere
+
+
+@pytest.mark.parametrize("name", [part.name for part in cards.parts() if part.axis == "architecture"])
+def test_no_architecture_has_less_than_one_of_what_it_needs(name):
+    counted = re.findall(r"(\w+)=(\d+)[,)|]", spelling.Known("architecture")[name])  # 0.5 and 1e-05 are no counts
+    assert counted
+    for key, usual in counted:
+        part = f"{name}:{key}="
+        if type(getattr(spelling.make("architecture", f"{part}{usual}", "--architecture"), key)) is float:
+            continue
+        if (name, key) in ZEROS:
+            spelling.make("architecture", f"{part}0", "--architecture")
+            continue
+        for number in (0, -2):
+            told = f"--architecture {part}{number}: {key} is {number}; give 1 or more"
+            with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+                spelling.make("architecture", f"{part}{number}", "--architecture")
+
+
+def test_networks_of_nothing_are_refused_before_anything_is_written(tmp_path, folder):
+    given = {"architecture": "dcgan:width=0", "image_size": 16, "steps": 20, "device": "cpu", "workers": 0}
+    with pytest.raises(ValueError, match=r"^--architecture dcgan:width=0: width is 0; give 1 or more$"):
+        i2i.train("dcgan", folder, name="refused", out=str(tmp_path / "runs"), **given)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("options", [{"batch_size": 8}, {"batch_size": 3}, {"batch_size": 3, "architecture": "dcgan"}])
 def test_batches_that_groups_fill_are_not_refused(folder, options):
     run = prepare("progan", folder, TINY_GROWN | {"image_size": 8, "steps": 20} | options)

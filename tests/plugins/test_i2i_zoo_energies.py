@@ -156,8 +156,8 @@ def make(**options):
             "--augment ada moves p by the signs of logits, .* use --augment ada:p=0.5,kimg=0, where p",
         ),
         ({"objective": "began:gamma=0"}, "gamma=0,rate=0.001 cannot be"),
-        ({"architecture": "began:width=0"}, "too small a width"),
-        ({"architecture": "ebgan:width=0"}, "too small a width"),
+        ({"architecture": "began:width=0"}, "width is 0; give 1 or more"),
+        ({"architecture": "ebgan:code=-1"}, "code is -1; give 1 or more"),
     ],
 )
 def test_energies_and_logits_are_not_mixed(options, reason):

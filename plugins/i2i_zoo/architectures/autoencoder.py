@@ -79,8 +79,6 @@ class BEGAN(Architecture):
                 f"--architecture began has squares of 8 times a power of two, not {to.size[0]}x{to.size[1]}; "
                 f"use --image-size {near}"
             )
-        if self.width < 1 or self.code < 1:
-            raise ValueError("--architecture began has too small a width or code; leave them out, or give more")
 
     def generator(self, to: Shape) -> nn.Module:
         return self._decoder(to, to.latent)
@@ -132,8 +130,6 @@ class EBGAN(Architecture):
                 f"--architecture ebgan has sides that are multiples of {step}, not {to.size[0]}x{to.size[1]}; "
                 f"use --image-size {max(step, round(min(to.size) / step) * step)}"
             )
-        if self.width < 1 or self.code < 1:
-            raise ValueError("--architecture ebgan has too small a width or code; leave them out, or give more")
 
     def generator(self, to: Shape) -> nn.Module:
         height, width, wide = to.size[0] // 4, to.size[1] // 4, 2 * self.width
