@@ -15,6 +15,8 @@ from i2i_zoo.layers.resample import repeated
 from i2i_zoo.layers.styles import repeat_styles, truncate
 from i2i_zoo.model import TwoPlayer
 
+CROSSING = 4  # the first layer that has the style of --mix, where none is asked for
+
 
 class Growable(TwoPlayer):
     """Two players that may grow: what has not grown yet is drawn as large as the rest, by repeating its pixels."""
@@ -42,7 +44,14 @@ class StyleRequest(requests.Request):
         "", help="As --truncation, one number a layer with commas, the coarsest first: 0.5,0.5,0.7; later layers stay."
     )
     mix: int | None = i2i.option(None, help="Seed of a second picture, whose style the layers from --crossing on have.")
-    crossing: int = i2i.option(4, help="The first layer, counted from 0, that has the style of --mix.", min=0)
+    crossing: int | None = i2i.option(
+        None, help="The first layer, counted from 0, that has the style of --mix. By default 4.", min=0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crossing is not None and self.mix is None:
+            raise ValueError(f"--crossing {self.crossing} is where another style begins; say whose with --mix 7")
 
     def factors(self, layers: int) -> float | list[float]:
         """What is left of a style's distance from the mean, for all layers or for the first ones of so many.
@@ -116,9 +125,10 @@ class Styled(Growable):
         style = request.latent(lambda seed: self._style(seed, request), space)
         styles = repeat_styles(style, layers)
         if request.mix is not None:
-            if request.crossing >= layers:
-                raise ValueError(f"--crossing is {request.crossing}; this model has the layers 0 to {layers - 1}")
-            later = torch.arange(layers, device=styles.device) >= request.crossing
+            first = CROSSING if request.crossing is None else request.crossing
+            if first >= layers:
+                raise ValueError(f"--crossing is {first}; this model has the layers 0 to {layers - 1}")
+            later = torch.arange(layers, device=styles.device) >= first
             styles = torch.where(later[:, None], self._style(request.mix, request)[:, None], styles)
         return truncate(styles, net.w_avg, request.factors(layers))
 

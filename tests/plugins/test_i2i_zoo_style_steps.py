@@ -141,6 +141,12 @@ def test_styles_of_two_seeds_are_mixed():
     assert torch.equal(draw(model, seed=1, mix=1, crossing=2), one)
     with pytest.raises(ValueError, match="--crossing is 4; this model has the layers 0 to 3"):
         draw(model, mix=2, crossing=4)
+    with pytest.raises(ValueError, match="--crossing is 4; this model has the layers 0 to 3"):
+        draw(model, mix=2)  # which is 4 by default
+    for layer in (0, 2, 4):
+        told = f"^--crossing {layer} is where another style begins; say whose with --mix 7$"
+        with pytest.raises(ValueError, match=told):
+            draw(model, crossing=layer)
 
 
 def test_what_has_not_grown_is_drawn_as_large():
