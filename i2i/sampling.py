@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ def write(model: Model, request: Any, folder: Path, format: str = "", inputs: Ba
             image = draw_one(model, asked, inputs)
             written.append(write_one(to_picture(model, image), folder, names[len(written)], format))
             shown[-1][_unlike(title, shown[-1])] = image
-    previews.sheet(shown, heading(request)).save(folder / f"{sheet}.png")
+    previews.sheet(shown, heading(request, [cell for row in rows for cell in row])).save(folder / f"{sheet}.png")
     return [*written, folder / f"{sheet}.png"]
 
 
@@ -122,8 +122,32 @@ def _unlike(title: str, others: Container[str]) -> str:
     return title if title not in others else next(other for other in numbered if other not in others)
 
 
-def heading(request: Any) -> str:
-    """What a request asks for in words: a sentence, a class. Options that were not given say nothing."""
-    fields = [field for field in dataclasses.fields(request) if getattr(request, field.name) != field.default]
-    values = [getattr(request, field.name) for field in fields]
-    return ", ".join(str(value) for value in values if isinstance(value, (str, Path)))
+def heading(request: Any, cells: Sequence[tuple[str, Any]] = ()) -> str:
+    """What a request asks for in words: its class, and each option that was given with its flag's name.
+
+    What the pictures' titles say, and their number shows, is left out; so are a seed that none of them is drawn of and
+    the numbers of a search.
+    """
+    said = ", ".join(title for title, _ in cells)
+    words = []
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if value == field.default or field.name == "samples" or field.name.startswith("search_"):
+            continue
+        if field.name == "seed" and ("seed" in said or any(asked.seed != value for _, asked in cells)):
+            continue
+        if isinstance(value, str) and f", {value}, " in f", {said}, ":
+            continue
+        words.append(_worded(field.name, value))
+    return ", ".join(words)
+
+
+def _worded(name: str, value: Any) -> str:
+    """An option as its flag is typed, without hyphens in front; a class by its name alone."""
+    flag = name.replace("_", "-")
+    if name == "to":
+        return str(value)
+    if isinstance(value, bool):
+        return flag if value else f"no-{flag}"
+    parts = value if isinstance(value, tuple) else (value,)
+    return " ".join([flag, *(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)])

@@ -72,14 +72,28 @@ def test_the_sheet_says_what_was_asked_for(tmp_path):
     class Asked(filters.Dots.Request):
         text: str | None = i2i.option(None, help="A sentence.")
         style: str = i2i.option("plain", help="A manner.")
+        first_layer: int | None = i2i.option(None, help="A layer.")
+        between: tuple[int, int] | None = i2i.option(None, help="Two seeds.")
+        clear: bool = i2i.option(False, help="Without noise.")
+        framed: bool = i2i.option(True, help="With a frame.")
+        search_steps: int = i2i.option(9, help="Steps of a search.")
 
-    assert heading(Asked(samples=4, seed=9, light=0.5)) == ""
-    assert heading(Asked(text="a red bird", style="plain")) == "a red bird"
-    assert heading(Asked(to="cat", text="a red bird", style="bold")) == "cat, a red bird, bold"
+    assert heading(Asked(samples=4, search_steps=3)) == ""
+    assert heading(Asked(text="a red bird", style="plain")) == "text a red bird"
+    assert heading(Asked(to="cat", text="a red bird", style="bold")) == "cat, text a red bird, style bold"
+    assert heading(Asked(light=0.5, first_layer=0, between=(3, 7))) == "light 0.5, first-layer 0, between 3 7"
+    assert heading(Asked(clear=True, framed=False)) == "clear, no-framed"
+    assert heading(Asked(seed=9)) == "seed 9"
+    asked = Asked(seed=9, to="7", first_layer=7)
+    assert heading(asked, [("7, seed 9", asked), ("7, seed 10", Asked(seed=10))]) == "first-layer 7"
+    assert heading(asked, [("dark", asked), ("bright", asked)]) == "7, seed 9, first-layer 7"
+    assert heading(asked, [("mean(1,2)", Asked(seed=1))]) == "7, first-layer 7"
+    asked = Asked(text="1-2", style="1")
+    assert heading(asked, [("seed 1", asked), ("- seed 2", asked), ("1-2", asked)]) == "style 1"
     *_, plain = write(dots(), ask(samples=2), tmp_path / "plain")
     *_, headed = write(dots(), Asked(samples=2, text="a red bird"), tmp_path / "headed")
     rows = [{f"seed {seed}": image for seed, image in draw(dots(), ask(samples=2))}]
-    assert (read(headed).pixels == np.asarray(previews.sheet(rows, "a red bird"))).all()
+    assert (read(headed).pixels == np.asarray(previews.sheet(rows, "text a red bird"))).all()
     assert (read(plain).pixels == np.asarray(previews.sheet(rows))).all()
 
 
@@ -119,7 +133,8 @@ def test_a_grid_is_drawn_as_it_is_given_with_titles_apart(tmp_path):
     names = ["row-01-column-01.png", "row-01-column-02.png", "row-01-column-03.png", "strip.png"]
     assert [path.name for path in (*files, strip)] == names
     single = [dict(draw(suits(), filters.Suits.Request(seed=2, light=step / 3)))[2] for step in range(3)]
-    titled = previews.sheet([dict(zip(["brighter", "brighter (2)", "brighter (3)"], single, strict=True))])
+    titles = ["brighter", "brighter (2)", "brighter (3)"]
+    titled = previews.sheet([dict(zip(titles, single, strict=True))], "seed 2, steps 3")
     assert (read(strip).pixels == np.asarray(titled)).all()
     assert (read(files[2]).pixels == np.rint((single[2].numpy() + 1) * 127.5).transpose(1, 2, 0)).all()
     with pytest.raises(ValueError, match=r"strip.png is there already|row-01.* is there already"):

@@ -15,7 +15,7 @@ from i2i_zoo.requests import Request, Term, read
 
 from i2i.model import evaluating
 from i2i.options import build
-from i2i.sampling import draw_one, rows_of, write
+from i2i.sampling import draw_one, heading, rows_of, write
 from i2i.testing import synthetic_spec
 
 LABELLED, IMAGES = synthetic_spec("labelled", 16), synthetic_spec("images", 8)
@@ -180,3 +180,18 @@ def test_what_says_which_latent_is_drawn_is_a_field():
         assert set(model.Request.of_latents) <= fields
     assert {"truncation_layers", "mix"} <= set(STYLEGAN2.Request.of_latents)
     assert "code" in InfoGAN.Request.of_latents
+
+
+def test_the_heading_of_a_strip_says_what_its_titles_do_not():
+    model = make()
+    for asked, words in (
+        ({"between": (3, 7), "samples": 3, "to": "dog", "truncation": 0.5}, "truncation 0.5, between 3 7"),
+        ({"arithmetic": FACES, "to": "dog", "seed": 8}, ""),
+        ({"arithmetic": "3+7-5", "to": "dog", "seed": 8, "truncation": 1.5}, "truncation 1.5"),
+    ):
+        request = model.Request(**asked)
+        (row,) = rows_of(model, request)
+        assert heading(request, row) == words
+    assert heading(styled().Request(mix=7, crossing=2)) == "mix 7, crossing 2"
+    swept = InfoGAN.Request(code="3=-2..2")
+    assert heading(swept, [("seed 0, 3=-2", swept), ("seed 0, 3=2", swept)]) == "code 3=-2..2"
