@@ -77,14 +77,14 @@ def expand(to: str | None, targets: tuple[str, ...]) -> tuple[str, ...]:
     return targets if to == ALL and ALL not in targets and len(targets) > 1 else ()
 
 
-def choose_target(to: str | None, targets: tuple[str, ...], several: bool = False) -> str | None:
+def choose_target(to: str | None, targets: tuple[str, ...], several: bool = False, draws: bool = False) -> str | None:
     """The target that is meant, spelt as the model spells it; `several` may be joined by commas.
 
-    A joined one may have "not-" in front. Raises LookupError for an unknown one, ValueError when there is a choice to
+    A joined one may have "not-" in front. Targets of a model that `draws` are classes. Raises LookupError for an unknown one, ValueError when there is a choice to
     make.
     """
     if several and to is not None:
-        return ",".join(_attribute(part.strip(), targets) for part in to.split(",") if part.strip())
+        return ",".join(_attribute(part.strip(), targets, draws) for part in to.split(",") if part.strip())
     listed = ", ".join(targets)
     to = to and (_same_but_case(to, targets) or to)
     if to is None:
@@ -94,8 +94,9 @@ def choose_target(to: str | None, targets: tuple[str, ...], several: bool = Fals
     if to not in targets:
         if not targets:
             raise LookupError(f'there is no target "{to}"; this model has one kind of result: leave --to out')
-        then = nearest(to, targets, f"this model translates to {listed}")
-        raise LookupError(f'there is no target "{to}"{then}')
+        alike = [target for target in targets if re.search(r"[^\W\d_]", target)]  # 2 is no misspelt 12
+        then = nearest(to, alike, f"this model {'draws' if draws else 'translates to'} {listed}")
+        raise LookupError(f'there is no {"class" if draws else "target"} "{to}"{then}')
     return to
 
 
@@ -107,12 +108,12 @@ def _same_but_case(name: str, known: tuple[str, ...]) -> str | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _attribute(name: str, known: tuple[str, ...]) -> str:
+def _attribute(name: str, known: tuple[str, ...], draws: bool) -> str:
     """An attribute as the model spells it, with "not-" in front where it is asked to go."""
     for negation in ("", *NEGATIONS):
         if name.lower().startswith(negation) and (found := _same_but_case(name[len(negation) :], known)):
             return f"not-{found}" if negation else found
-    return str(choose_target(name, known))  # which says what is wrong
+    return str(choose_target(name, known, draws=draws))  # which says what is wrong
 
 
 def parse_range(text: str) -> tuple[float, float]:

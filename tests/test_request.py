@@ -80,6 +80,20 @@ def test_choosing_a_target():
         choose_target("x", ())
 
 
+def test_what_a_model_draws_are_classes_and_numbers_are_not_misspelt():
+    digits = tuple(map(str, range(4)))
+    for to in ("cat", "12", "-1"):
+        with pytest.raises(LookupError) as caught:
+            choose_target(to, digits, draws=True)
+        assert str(caught.value) == f'there is no class "{to}"; this model draws 0, 1, 2, 3'
+    with pytest.raises(LookupError, match='no class "ct"; did you mean "cat"[?] This model draws 7, cat$'):
+        choose_target("ct", ("7", "cat"), draws=True)
+    with pytest.raises(LookupError, match='no class "yung"; did you mean "Young"'):
+        choose_target("Male,yung", ("Male", "Young"), several=True, draws=True)
+    with pytest.raises(LookupError, match='no target "12"; this model translates to 0, 1, 2, 3$'):
+        choose_target("12", digits)
+
+
 def test_ranges():
     assert parse_range("0-4095") == (0, 4095)
     assert parse_range("-1000-3000.5") == (-1000, 3000.5)
