@@ -5,6 +5,7 @@ No torch, and no flag is ever taken for an input.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ OWN = ("to",)  # fields that `translate` has a flag of its own for
 BOX = "mask_box"
 _HELP = {"mask": "Masks, white is the hole: a file, or a folder searched by name. By default what is transparent."}
 ALL = "all"  # what --to takes for every target
+ALIKE = 0.75  # of 1: from here on a flag is taken for another one misspelt
 NEGATIONS = ("not-", "not_", "no-", "no_")  # in front of an attribute that is asked to go
 
 
@@ -80,8 +82,8 @@ def expand(to: str | None, targets: tuple[str, ...]) -> tuple[str, ...]:
 def choose_target(to: str | None, targets: tuple[str, ...], several: bool = False, draws: bool = False) -> str | None:
     """The target that is meant, spelt as the model spells it; `several` may be joined by commas.
 
-    A joined one may have "not-" in front. Targets of a model that `draws` are classes. Raises LookupError for an unknown one, ValueError when there is a choice to
-    make.
+    A joined one may have "not-" in front. The targets of a model that `draws` are classes. Raises LookupError for an
+    unknown one, ValueError when there is a choice to make.
     """
     if several and to is not None:
         return ",".join(_attribute(part.strip(), targets, draws) for part in to.split(",") if part.strip())
@@ -145,6 +147,7 @@ def parse(
     `others` are flags to suggest for a misspelt one. Raises LookupError for an unknown flag, ValueError for one given
     twice, and for a value that is missing or of the wrong type.
     """
+    schema = list(schema)
     known = flags(schema)
     inputs: list[str] = []
     values: dict[str, Any] = {}
@@ -155,7 +158,7 @@ def parse(
             continue
         flag, given, value = argument.partition("=")
         if flag not in known:
-            raise LookupError(f"there is no flag {flag}{nearest(flag, [*known, *others])}")
+            raise LookupError(f"there is no flag {flag}{_instead(flag, schema, [*known, *others])}")
         row = known[flag]
         if row["name"] in values:
             raise ValueError(f"{flag} is given twice; give it once")
@@ -185,6 +188,15 @@ def table(schema: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
 def is_flag(argument: str) -> bool:
     """Whether an argument is spelt as a flag; a lone hyphen is not."""
     return argument.startswith("-") and argument != "-"
+
+
+def _instead(flag: str, schema: Sequence[dict[str, Any]], known: Sequence[str]) -> str:
+    """How the sentence on an unknown flag ends: with one that is spelt much alike, else with the model's."""
+    names = [name.removeprefix("--") for name in known]  # hyphens are alike in all
+    if alike := difflib.get_close_matches(flag.removeprefix("--"), names, n=1, cutoff=ALIKE):
+        return f'; did you mean "--{alike[0]}"?'
+    own = [f"--{row['name'].replace('_', '-')}" for row in schema]
+    return f" for this model; its flags: {', '.join(own)}"
 
 
 def _next(rest: Any, flag: str, row: dict[str, Any]) -> str:

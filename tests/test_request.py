@@ -59,6 +59,14 @@ def test_what_is_wrong_is_said(arguments, error, message):
     assert message in str(caught.value)
 
 
+def test_a_flag_that_is_like_none_is_told_the_models():
+    own = "--to, --samples, --seed, --strength, --style, --shift, --keep-sky"
+    for flag in ("--mix", "--mask", "-x", "--steps"):
+        with pytest.raises(LookupError) as caught:
+            parse([flag, "3"], SCHEMA, ["--quiet", "--max", "--to"])  # of the command
+        assert str(caught.value) == f"there is no flag {flag} for this model; its flags: {own}"
+
+
 def test_help_rows():
     rows = dict(table(SCHEMA))
     assert rows["--strength number"] == "How much. Default: 1.0."
@@ -86,11 +94,11 @@ def test_what_a_model_draws_are_classes_and_numbers_are_not_misspelt():
         with pytest.raises(LookupError) as caught:
             choose_target(to, digits, draws=True)
         assert str(caught.value) == f'there is no class "{to}"; this model draws 0, 1, 2, 3'
-    with pytest.raises(LookupError, match='no class "ct"; did you mean "cat"[?] This model draws 7, cat$'):
+    with pytest.raises(LookupError, match=r'no class "ct"; did you mean "cat"\? This model draws 7, cat$'):
         choose_target("ct", ("7", "cat"), draws=True)
     with pytest.raises(LookupError, match='no class "yung"; did you mean "Young"'):
         choose_target("Male,yung", ("Male", "Young"), several=True, draws=True)
-    with pytest.raises(LookupError, match='no target "12"; this model translates to 0, 1, 2, 3$'):
+    with pytest.raises(LookupError, match=r'no target "12"; this model translates to 0, 1, 2, 3$'):
         choose_target("12", digits)
 
 
