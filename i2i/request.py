@@ -169,7 +169,7 @@ def parse(
             continue
         parts = [value] if given else [_next(rest, flag, row)]
         if not given and "," in row["type"] and "," not in parts[0]:
-            parts += [_next(rest, flag, row) for _ in range(row["type"].count(","))]
+            parts += [_next(rest, flag, row, later=True) for _ in range(row["type"].count(","))]
         values[row["name"]] = _convert(flag, parts, row)
     return inputs, values
 
@@ -199,11 +199,20 @@ def _instead(flag: str, schema: Sequence[dict[str, Any]], known: Sequence[str]) 
     return f" for this model; its flags: {', '.join(own)}"
 
 
-def _next(rest: Any, flag: str, row: dict[str, Any]) -> str:
+def _next(rest: Any, flag: str, row: dict[str, Any], later: bool = False) -> str:
     value = next(rest, None)
     if value is None or (is_flag(value) and not _is_number(value)):
-        raise ValueError(f"{flag} has no value; give {row['type']}")
+        few = "too few values" if later else "no value"
+        raise ValueError(f"{flag} has {few}; give {_wanted(flag, row)}")
     return str(value)
+
+
+def _wanted(flag: str, row: dict[str, Any]) -> str:
+    """What a flag takes, in words; several whole numbers with an example, as they are typed."""
+    kinds = str(row["type"]).split(",")
+    if len(kinds) == 1 or set(kinds) != {"whole number"}:
+        return str(row["type"])
+    return f"{len(kinds)} whole numbers: {flag} {' '.join(str(3 + 4 * place) for place in range(len(kinds)))}"
 
 
 def _is_number(text: str) -> bool:
@@ -221,7 +230,8 @@ def _convert(flag: str, parts: list[str], row: dict[str, Any]) -> Any:
         texts = parts if len(parts) > 1 else parts[0].split(",")
         kinds = [kinds[0]] * len(texts) if "..." in kinds else kinds
         if len(texts) != len(kinds):
-            raise ValueError(f"{flag} has {len(texts)} values; give {row['type']}")
+            count = "1 value" if len(texts) == 1 else f"{len(texts)} values"
+            raise ValueError(f"{flag} has {count}; give {_wanted(flag, row)}")
         return tuple(_one(flag, text, kind, row) for text, kind in zip(texts, kinds, strict=True))
     return _one(flag, parts[0], kinds[0], row)
 

@@ -18,6 +18,7 @@ class Request(i2i.Request):
     strength: float = i2i.option(1.0, help="How much.", min=0, max=1)
     style: Literal["old", "new"] = i2i.option("new", help="Which.")
     shift: tuple[int, int] = i2i.option((0, 0), help="How far.")
+    size: tuple[float, float] = i2i.option((1.0, 1.0), help="How wide and high.")
     keep_sky: bool = i2i.option(False, help="Leave the sky.")
 
 
@@ -46,8 +47,11 @@ def test_flags_stand_before_between_and_after_inputs():
         (["--samples", "0"], ValueError, "--samples is 0; give at least 1"),
         (["--seed", "1.5"], ValueError, "give a whole number"),
         (["--style", "odl"], ValueError, 'choose old or new; did you mean "old"'),
-        (["--shift", "1"], ValueError, "--shift has no value"),
-        (["--shift=1"], ValueError, "--shift has 1 values; give whole number,whole number"),
+        (["--shift"], ValueError, "--shift has no value; give 2 whole numbers: --shift 3 7"),
+        (["--shift", "1"], ValueError, "--shift has too few values; give 2 whole numbers: --shift 3 7"),
+        (["--shift=1"], ValueError, "--shift has 1 value; give 2 whole numbers: --shift 3 7"),
+        (["--shift", "1,2,3"], ValueError, "--shift has 3 values; give 2 whole numbers: --shift 3 7"),
+        (["--size", "3"], ValueError, "--size has too few values; give number,number"),
         (["--keep-sky=yes"], ValueError, "--keep-sky takes no value"),
         (["--style", "old", "a", "--style=new"], ValueError, "--style is given twice; give it once"),
         (["--keep-sky", "--no-keep-sky"], ValueError, "--no-keep-sky is given twice"),
@@ -60,7 +64,7 @@ def test_what_is_wrong_is_said(arguments, error, message):
 
 
 def test_a_flag_that_is_like_none_is_told_the_models():
-    own = "--to, --samples, --seed, --strength, --style, --shift, --keep-sky"
+    own = "--to, --samples, --seed, --strength, --style, --shift, --size, --keep-sky"
     for flag in ("--mix", "--mask", "-x", "--steps"):
         with pytest.raises(LookupError) as caught:
             parse([flag, "3"], SCHEMA, ["--quiet", "--max", "--to"])  # of the command
