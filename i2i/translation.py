@@ -154,7 +154,7 @@ def make_request(model: Model, values: dict[str, Any]) -> Any:
     if request.to is None and not model.inputs:
         return request
     targets = model.targets() if model.manifest is None else model.manifest.targets  # which may lack networks
-    target = choose_target(request.to, targets, model.joins_targets)
+    target = choose_target(request.to, targets, model.joins_targets, draws=not model.inputs)
     return dataclasses.replace(request, to=target)
 
 

@@ -87,7 +87,7 @@ def test_classes_are_named_or_drawn(here, filters):
     assert (code, "Drawing 3 pictures with" in said) == (0, True)
     assert "Wrote 3 pictures and suits-samples-3/strip.png" in said
     code, said = sample("suits", "--to", "8")
-    assert (code, 'There is no target "8"; this model translates to 0, 7' in said) == (2, True)
+    assert (code, 'There is no class "8"; this model draws 0, 7' in said) == (2, True)
 
 
 def test_a_picture_is_searched_for_and_drawn_again(here, filters):

@@ -100,7 +100,7 @@ def load(found: Found, values: dict[str, Any], how: How) -> tuple[Model, Any]:
     if how.format:
         format_of(how.format)
     if values["to"] is not None:
-        values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request))
+        values["to"] = choose_target(values["to"], found.manifest.targets, joins(found.manifest.request), draws=True)
 
     from i2i import bundle
     from i2i.device import choose_device
