@@ -53,10 +53,10 @@ def _kind(path: Path) -> str:
     text = head.lstrip().lower()
     if not head:
         raise ValueError(f"{path} is empty; download it again")
-    if head[:1] == b"\x80" and b"\x01" < head[1:2] < b"\x06" and pickles.is_plain(head):
-        return "pickle"
-    if head[:4] == b"PK\x03\x04" or (head[:1] == b"\x80" and b"\x01" < head[1:2] < b"\x06"):
+    if head[:4] == b"PK\x03\x04":
         return "torch"
+    if head[:1] == b"\x80" and b"\x01" < head[1:2] < b"\x06":
+        return "pickle" if pickles.is_plain(head) else "torch"
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<script")):
         raise ValueError(f"{path} is a web page, not weights: its download went wrong; download it again")
     if head.startswith(b"version https://git-lfs"):
