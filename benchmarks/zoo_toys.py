@@ -2,9 +2,10 @@
 
 Points are pictures of one pixel with two channels, so that a preset's own model is trained by its own step, through
 `run_step` of core's loop: objective, penalties, optimizers, schedule, average and latent are those of its small
-setting. The networks alone are other ones, fully connected and without norm, the same for all presets that take them.
-Spectral norm is part of networks, so presets that rest on it are without. Presets that need classes are told the mode
-that a point is of.
+setting. The networks are other ones, fully connected and without norm, the same for all presets that take them.
+Spectral norm is part of networks, so presets that rest on it are without. Penalties that draw slopes to 1 weigh 0.1,
+not 10, as for points in "Improved Training of Wasserstein GANs" (Gulrajani et al., 2017): two numbers lie closer than
+a thousand pixels. Presets that need classes are told the mode that a point is of.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from zoo_drawing import built, drawn
+from zoo_drawing import built, drawn, small
 
 import i2i
 from i2i.device import Engine, fuse
@@ -26,7 +28,8 @@ from i2i.loop import run_step, set_learning_rates
 from i2i.model import Batch
 
 BATCH = 256
-ARCHITECTURES = ("mlp:width=32,norm=none", "bigan:width=128")  # the first that a preset takes
+SLOPES = re.compile(r"\b(gp|dragan):weight=[\d.]+")
+ARCHITECTURES = ("mlp:width=32,norm=none", "bigan:width=128,norm=none")  # the first that a preset takes
 COUNT = 2500  # points that are judged
 RADIUS = 3  # standard deviations from a mode that are good
 COVERED = 0.25  # of its fair share of good points: then a mode is covered
@@ -109,6 +112,8 @@ class Points:
 def on_points(name: str, toy: Toy, seed: int, **options: Any) -> i2i.Model:
     """Build a preset for points, with classes if need be. Raises ValueError where it takes none of the networks."""
     plain = i2i.DataSpec(channels={"image": 2}, image_size=(1, 1))
+    penalty = getattr(small(name), "gradient_penalty", "")
+    options = ({"gradient_penalty": SLOPES.sub(r"\1:weight=0.1", penalty)} if penalty else {}) | options
     classes = tuple(str(number) for number in range(len(toy.modes)))
     told = dataclasses.replace(plain, domains=classes, num_labels=len(classes), extra={"labels": "classes"})
     reasons = []

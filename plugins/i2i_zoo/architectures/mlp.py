@@ -22,7 +22,8 @@ from i2i_zoo.parts import Architecture, Chance, Judged, Shape, one_hot
 class MLP(Architecture):
     """The generator has layers of 1, 2, 4 and 8 times `width`, with batch norm; the discriminator of 4 and 2 times.
 
-    Without `norm` the generator has none, as small samples of points need.
+    Without `norm` the generator has none, as points need. Then both begin with weights of variance 2 / fan in (He et
+    al., 2015, arXiv:1502.01852), since of PyTorch's smaller ones five layers let hardly any of the latent pass.
     """
 
     width: int = 128
@@ -46,6 +47,10 @@ class MLP(Architecture):
         leak = nn.LeakyReLU(0.2, inplace=True)
         body = nn.Sequential(nn.Linear(inputs, wide), leak, nn.Linear(wide, narrow), leak)
         return Discriminator(body, narrow, to)
+
+    def initialise(self, net: nn.Module) -> None:
+        if self.norm == "none":
+            networks.initialise(net, "kaiming")
 
 
 @dataclass(frozen=True)
