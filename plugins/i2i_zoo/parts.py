@@ -151,7 +151,12 @@ class Augmentation(Element):
 
 
 class Share(float):
-    """A number of a part that is between 0 and 1, and neither."""
+    """A number of a part that is between 0 and 1, and neither, unless this, its default, is."""
+
+    def check(self, name: str, value: float) -> None:
+        """Raise ValueError for another number."""
+        if not 0 < value < 1 and value != self:
+            raise ValueError(f"--objective has {name}={value:g}; give between 0 and 1")
 
 
 class Divergence(Element):
@@ -178,8 +183,8 @@ class Divergence(Element):
     def __init__(self, **numbers: Any) -> None:
         super().__init__()
         for name, value in signature(type(self)).bind(**numbers).arguments.items():
-            if isinstance(getattr(self, name), Share) and not 0 < value < 1:
-                raise ValueError(f"--objective has {name}={value:g}; give between 0 and 1")
+            if isinstance(default := getattr(self, name), Share):
+                default.check(name, value)
             setattr(self, name, value)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:

@@ -99,6 +99,12 @@ def test_a_class_more_equals_the_reference(composite):
     assert spelling.make("objective", "kplus1:generator=none", "").generator(None, generated, None) == {}
 
 
+@pytest.mark.parametrize("smooth", [0.0, 1.5])
+def test_labels_are_smoothed_to_between_0_and_1(smooth):
+    with pytest.raises(ValueError, match=f"smooth={smooth:g}; give between 0 and 1"):
+        spelling.make("objective", f"kplus1:smooth={smooth}", "")
+
+
 @pytest.mark.parametrize("smooth", [1.0, 0.9])
 def test_one_sided_smoothing_is_of_what_is_real_alone(smooth):
     """Cross-entropies of K + 1 classes, the last of them generated, where real pictures are real by `smooth`."""

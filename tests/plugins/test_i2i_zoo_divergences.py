@@ -128,10 +128,10 @@ def test_lamberts_function():
     assert torch.autograd.gradgradcheck(log_lambert, (few,))
 
 
-@pytest.mark.parametrize("pi", [0, 1])
-def test_shares_of_nothing_are_refused(pi):
+@pytest.mark.parametrize("spelled", ["fgan-weighted-js:pi=0", "fgan-weighted-js:pi=1", "ns:smooth=0", "ns:smooth=1.5"])
+def test_shares_that_are_none_are_refused(spelled):
     with pytest.raises(ValueError, match="give between 0 and 1"):
-        make(f"fgan-weighted-js:pi={pi}")
+        make(spelled)
 
 
 def divergences():

@@ -17,7 +17,7 @@ import i2i
 from i2i import networks
 from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.objectives.classic import NonSaturating
-from i2i_zoo.parts import Element, Judged, wide
+from i2i_zoo.parts import Element, Judged, Share, wide
 
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
@@ -83,6 +83,7 @@ class ClassesAndFake(Element):
 
     def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns", smooth: float = 1.0) -> None:
         super().__init__()
+        Share(1.0).check("smooth", smooth)
         self.scale, self.smooth = scale, smooth
         self.spares = ("generator",) if generator == "none" else ()  # type: ignore[misc]  # depends on its numbers
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i_zoo.parts import Divergence
+from i2i_zoo.parts import Divergence, Share
 
 
 class NonSaturating(Divergence):
     """D: mean sp(-r) + mean sp(f), times `d_scale`; G: mean sp(-f) (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
-    smooth, d_scale = 1.0, 1.0  # smooth=0.9: 0.9 sp(-r) + 0.1 sp(r), one-sided smoothing (arXiv:1606.03498)
+    smooth, d_scale = Share(1.0), 1.0  # smooth=0.9: 0.9 sp(-r) + 0.1 sp(r), one-sided smoothing (arXiv:1606.03498)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:  # sp(r) = sp(-r) + r
         return self.d_scale * ((F.softplus(-r) + (1 - self.smooth) * r).mean() + F.softplus(f).mean())
