@@ -41,7 +41,8 @@ class Latent:
 
     def truncated(self, chance: Chance, count: int, limit: float) -> Tensor:
         """Draw from the middle alone: closer to the typical, and less varied, the smaller the limit."""
-        raise ValueError("--truncation is for latents with a middle: normal and uniform; leave it out")
+        own = type(self).__name__.lower()
+        raise ValueError(f"--truncation is for latents with a middle, normal or uniform, not for {own}; leave it out")
 
     def between(self, a: Tensor, b: Tensor, share: float) -> Tensor:
         """What lies between two latents (N, `size`), as likely as they are: `a` at 0, `b` at 1."""
