@@ -17,6 +17,8 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+MOST_SEED = 2**63 - 1  # what TOML can hold, and what torch can count on from
+
 
 def option(
     default: Any = MISSING,
@@ -82,8 +84,10 @@ class OptionField:
 
     def _allowed(self) -> str:
         if self.min is not None and self.max is not None:
-            return f"give a number from {self.min:g} to {self.max:g}"
-        return f"give a number of at least {self.min:g}" if self.min is not None else f"give at most {self.max:g}"
+            return f"give a number from {spell(self.min)} to {spell(self.max)}"
+        if self.min is not None:
+            return f"give a number of at least {spell(self.min)}"
+        return f"give at most {spell(self.max or 0)}"
 
     def _convert(self, value: Any, kind: Any) -> Any:
         if get_origin(kind) is Literal:
@@ -135,7 +139,7 @@ class Request(Options):
 
     to: str | None = option(None, help="Target domain or attribute; the model's only one by default.")
     samples: int = option(1, help="Results for each input, when the model is stochastic.", min=1)
-    seed: int = option(0, help="Seed of everything random in the result.", min=0)
+    seed: int = option(0, help="Seed of everything random in the result.", min=0, max=MOST_SEED)
 
 
 OptionsType = TypeVar("OptionsType", bound=Options)
@@ -153,6 +157,11 @@ def describe(cls: type[Options]) -> list[OptionField]:
         said = {name: meta[name] for name in ("min", "max", "choices") if name in meta}
         fields.append(OptionField(field.name, kind, field.default, meta.get("help", ""), **said))
     return fields
+
+
+def spell(number: float) -> str:
+    """A number as it is typed: a whole one with all its digits."""
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def nearest(word: str, known: Iterable[str], then: str = "") -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from i2i.options import Options, option
+from i2i.options import MOST_SEED, Options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Settings(Options):
     )
     domains: str | None = option(None, help="The domains to use, separated by a comma, where the data has more.")
     strict: bool = option(False, help="Stop at unreadable or stray files instead of skipping them.")
-    seed: int = option(0, help="Seed of weights, order and augmentation.", min=0)
+    seed: int = option(0, help="Seed of weights, order and augmentation.", min=0, max=MOST_SEED)
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", help="Where to compute.")
     precision: Literal["auto", "fp32", "bf16", "fp16", "fp64"] = option(
         "auto", help="Arithmetic of the networks; auto takes bf16 where it is in the hardware and faster."

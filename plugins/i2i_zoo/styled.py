@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import i2i
@@ -19,7 +21,26 @@ CROSSING = 4  # the first layer that has the style of --mix, where none is asked
 
 
 class Growable(TwoPlayer):
-    """Two players that may grow: what has not grown yet is drawn as large as the rest, by repeating its pixels."""
+    """Two players that may grow: what has not grown yet is drawn as large as the rest, by repeating its pixels.
+
+    Outside training it judges pictures of the data in the size that it has reached.
+    """
+
+    def features(self, images: Tensor) -> Tensor:
+        return super().features(self.reduced(images))
+
+    def diagnose(self, training: Iterable[i2i.Batch], held_back: Iterable[i2i.Batch]) -> dict[str, float]:
+        return super().diagnose(*map(self._all_reduced, (training, held_back)))
+
+    def _all_reduced(self, batches: Iterable[i2i.Batch]) -> Iterator[i2i.Batch]:
+        return (batch | {"image": self.reduced(batch["image"])} for batch in batches)
+
+    def reduced(self, images: Tensor) -> Tensor:
+        """Take means of 2x2 pixels until the discriminator has grown to the size of pictures (N, C, H, W)."""
+        levels = getattr(self.discriminator, "levels", None)
+        while levels is not None and images.shape[2] > levels.side:
+            images = F.avg_pool2d(images, 2)
+        return images
 
     def paint(self, latents: Tensor, request: Any) -> Tensor:
         return self.enlarged(super().paint(latents, request))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from i2i_zoo.model import TwoPlayer
 from i2i_zoo.parts import Judged
+from i2i_zoo.presets.style import PROGAN
 
 from i2i.options import build
 from i2i.testing import synthetic_batch, synthetic_spec
@@ -67,3 +68,17 @@ def test_a_probe_sees_features_and_the_figure_needs_no_labels_told(conditioning,
     assert width is None or features.flatten(1).shape[1] == width
     batch = synthetic_batch(model.spec, 5, 0)
     assert len(model.diagnose([batch], [batch])) == 3
+
+
+def test_what_has_not_grown_judges_pictures_of_its_size():
+    options = {"architecture": "progan:width=4", "latent": "sphere:4"}
+    torch.manual_seed(0)
+    model = PROGAN(build(PROGAN.Options, options), synthetic_spec("images", 16)).eval()
+    model.discriminator.levels.grow(1, 1.0)  # 8 pixels
+    model.drawer().levels.grow(1, 1.0)
+    images = torch.randn(5, 3, 8, 8)
+    enlarged = images.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)  # whose means of 2x2 are the same
+    assert torch.equal(model.features(enlarged), model.features(images))
+    taken = [model.diagnose([{"image": each}], [{"image": each}]) for each in (enlarged, images)]
+    assert taken[0] == taken[1]
+    assert len(taken[0]) == 3
