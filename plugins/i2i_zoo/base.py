@@ -61,6 +61,8 @@ class Zoo(i2i.Model):
 
     def check_batch(self, phase: i2i.Phase, batch_size: int) -> None:
         super().check_batch(phase, batch_size)
+        if batch_size < 2 and any(isinstance(layer, nn.BatchNorm1d) for layer in self.modules()):
+            raise ValueError(f"batch norm compares samples, and a batch has {batch_size}; use --batch-size 2")
         for layer in self.modules():
             if isinstance(layer, MinibatchDeviation):
                 for count in (batch_size, batch_size * getattr(self.options, "generator_draws", 1)):

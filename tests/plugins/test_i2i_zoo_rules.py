@@ -247,3 +247,13 @@ def test_between_two_latents_are_likely_ones():
     assert torch.allclose(latent.between(a, a, 0.5), a, atol=1e-5)
     uniform = spelling.make("latent", "uniform:3", "")
     assert torch.equal(uniform.between(torch.zeros(1, 3), torch.ones(1, 3), 0.25), torch.full((1, 3), 0.25))
+
+
+def test_batches_of_one_are_refused_where_nothing_is_left_of_them():
+    phase = make().phases()[0]
+    make(architecture="dcgan:width=2").check_batch(phase, 1)  # has pixels to compare
+    perceptrons = make(architecture="mlp:width=4")
+    perceptrons.check_batch(phase, 2)
+    with pytest.raises(ValueError, match=r"^batch norm compares samples, and a batch has 1; use --batch-size 2$"):
+        perceptrons.check_batch(phase, 1)
+    make(architecture="mlp:width=4,norm=none").check_batch(phase, 1)
