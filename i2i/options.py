@@ -84,10 +84,10 @@ class OptionField:
 
     def _allowed(self) -> str:
         if self.min is not None and self.max is not None:
-            return f"give a number from {spell(self.min)} to {spell(self.max)}"
+            return f"give a number from {digits(self.min)} to {digits(self.max)}"
         if self.min is not None:
-            return f"give a number of at least {spell(self.min)}"
-        return f"give at most {spell(self.max or 0)}"
+            return f"give a number of at least {digits(self.min)}"
+        return f"give at most {digits(self.max)}"
 
     def _convert(self, value: Any, kind: Any) -> Any:
         if get_origin(kind) is Literal:
@@ -141,6 +141,12 @@ class Request(Options):
     samples: int = option(1, help="Results for each input, when the model is stochastic.", min=1)
     seed: int = option(0, help="Seed of everything random in the result.", min=0, max=MOST_SEED)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        most = MOST_SEED - (self.samples - 1)  # each sample has a seed of its own
+        if self.seed > most:
+            raise ValueError(f"--seed is {self.seed}; give at most {most} where {self.samples:,} are drawn")
+
 
 OptionsType = TypeVar("OptionsType", bound=Options)
 
@@ -159,7 +165,7 @@ def describe(cls: type[Options]) -> list[OptionField]:
     return fields
 
 
-def spell(number: float) -> str:
+def digits(number: Any) -> str:
     """A number as it is typed: a whole one with all its digits."""
     return str(number) if isinstance(number, int) else f"{number:g}"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from i2i.options import nearest, spell
+from i2i.options import digits, nearest
 from i2i.options import schema as fields_of
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _one(flag: str, text: str, kind: str, row: dict[str, Any]) -> Any:
     except ValueError:
         raise ValueError(f"{flag} is {text!r}; give a {kind}") from None
     if value < row.get("min", value):
-        raise ValueError(f"{flag} is {text}; give at least {spell(row['min'])}")
+        raise ValueError(f"{flag} is {text}; give at least {digits(row['min'])}")
     if value > row.get("max", value):
-        raise ValueError(f"{flag} is {text}; give at most {spell(row['max'])}")
+        raise ValueError(f"{flag} is {text}; give at most {digits(row['max'])}")
     return value

@@ -46,6 +46,7 @@ def test_flags_stand_before_between_and_after_inputs():
         (["--strength", "-2"], ValueError, "--strength is -2; give at least 0"),
         (["--samples", "0"], ValueError, "--samples is 0; give at least 1"),
         (["--seed", "1.5"], ValueError, "give a whole number"),
+        (["--seed", f"{2**63}"], ValueError, "--seed is 9223372036854775808; give at most 9223372036854775807"),
         (["--style", "odl"], ValueError, 'choose old or new; did you mean "old"'),
         (["--shift"], ValueError, "--shift has no value; give 2 whole numbers: --shift 3 7"),
         (["--shift", "1"], ValueError, "--shift has too few values; give 2 whole numbers: --shift 3 7"),

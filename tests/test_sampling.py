@@ -12,6 +12,7 @@ import torch
 import i2i
 from i2i import previews
 from i2i.images import read
+from i2i.options import MOST_SEED
 from i2i.sampling import draw, heading, write
 
 
@@ -32,6 +33,16 @@ def test_a_picture_is_a_function_of_its_seed_alone():
     assert not torch.equal(several[6], several[7])
     torch.manual_seed(6)
     assert torch.equal(alone, torch.rand(1, 3, 6, 7)[0] - 0.5)
+
+
+def test_the_largest_seed_draws_and_none_is_beyond_it():
+    drawn = dict(draw(dots(), ask(seed=MOST_SEED - 1, samples=2)))
+    assert list(drawn) == [MOST_SEED - 1, MOST_SEED]
+    assert not torch.equal(*drawn.values())
+    with pytest.raises(ValueError, match=f"^--seed is {MOST_SEED}; give at most {MOST_SEED - 1} where 2 are drawn$"):
+        ask(seed=MOST_SEED, samples=2)
+    with pytest.raises(ValueError, match=f"^--seed is {2**63}; give a number from 0 to {2**63 - 1}$"):
+        ask(seed=MOST_SEED + 1)
 
 
 def test_drawing_spends_no_chance_of_the_caller():

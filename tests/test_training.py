@@ -14,6 +14,7 @@ import i2i
 from i2i import bundle, checkpoint, figures, loop, preparing, training
 from i2i.cards import MetricCard
 from i2i.errors import Stopped
+from i2i.options import MOST_SEED
 
 QUICK: dict[str, Any] = {"precision": "fp32", "workers": 0, "device": "cpu"}
 
@@ -62,6 +63,13 @@ def final_state(folder: Path) -> tuple[Any, Any]:
 def logged(folder: Path) -> list[Any]:
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [(line["step"], line["terms"]) for line in lines if line["event"] == "step"]
+
+
+def test_a_seed_trains_up_to_the_largest_and_beyond_it_is_refused(toys: Any, pairs: Path) -> None:
+    assert go_on(train(pairs, steps=3, seed=MOST_SEED), steps=4).is_dir()
+    with pytest.raises(ValueError, match=f"^--seed is {2**63}; give a number from 0 to {2**63 - 1}$"):
+        train(pairs, "other", steps=3, seed=MOST_SEED + 1)
+    assert not (pairs.parent / "runs" / "other").exists()
 
 
 def test_a_run_folder_holds_what_users_are_promised(toys: Any, pairs: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from i2i.cards import ModelCard, import_target
-from i2i.options import MISSING, OptionField, describe, spell
+from i2i.options import MISSING, OptionField, describe, digits
 from i2i.plugins import load_class, registry
 from i2i.settings import Settings
 
@@ -93,8 +93,8 @@ def parameter(field: OptionField, panel: str) -> inspect.Parameter:
     flags = [f"{field.flag}/--no-{field.flag[2:]}"] if field.base is bool else [field.flag]
     facts = [] if field.default is None else [f"default {_spell(field.default)}"]
     facts = ["must be given"] if field.default is MISSING else facts
-    facts += [f"at least {spell(field.min)}"] if field.min is not None else []
-    facts += [f"at most {spell(field.max)}"] if field.max is not None else []
+    facts += [f"at least {digits(field.min)}"] if field.min is not None else []
+    facts += [f"at most {digits(field.max)}"] if field.max is not None else []
     facts += [f"choose {', '.join(field.choices)}"] if field.choices else []
     help = f"{field.help} ({', '.join(facts)})" if facts else field.help
     option = typer.Option(*flags, help=help, show_default=False, rich_help_panel=panel)

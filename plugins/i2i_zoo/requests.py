@@ -18,7 +18,8 @@ from torch import Tensor
 import i2i
 from i2i_zoo.latents import Latent
 
-SEED = r"\d{1,18}"
+MOST_SEED = 2**63 - 1  # as of --seed
+SEED = r"\d{1,999}"
 TERM = re.compile(rf"\s*([+-]?)\s*(?:({SEED})|mean\s*\(\s*({SEED}(?:\s*,\s*{SEED})*)\s*\))\s*")
 
 
@@ -43,7 +44,10 @@ def read(text: str) -> list[Term]:
             rest = f', which ends with "{text[at:].strip()}"' if at else ""
             known = 'add and subtract seeds and means of seeds: "mean(1,2,3) - mean(4,5) + 6"'
             raise ValueError(f'--arithmetic is "{text}"{rest}; {known}')
-        terms.append(Term(-1 if found[1] == "-" else 1, tuple(map(int, (found[2] or found[3]).split(",")))))
+        seeds = [seed.strip() for seed in (found[2] or found[3]).split(",")]
+        if large := next((seed for seed in seeds if int(seed) > MOST_SEED), None):
+            raise ValueError(f"--arithmetic has the seed {large}; give seeds of at most {MOST_SEED}")
+        terms.append(Term(-1 if found[1] == "-" else 1, tuple(map(int, seeds))))
         at = found.end()
     return terms
 
@@ -58,7 +62,7 @@ class Request(i2i.Request):
         None, help="Draw latents from their middle alone: less varied and more typical below 1.", min=0.01
     )
     between: tuple[int, int] | None = i2i.option(
-        None, help="Two seeds: draw a strip of -n pictures from one to the other.", min=0
+        None, help="Two seeds: draw a strip of -n pictures from one to the other.", min=0, max=MOST_SEED
     )
     at: float | None = i2i.option(
         None, help="Draw one picture of --between alone, this share of the way.", min=0, max=1
@@ -92,7 +96,7 @@ class Request(i2i.Request):
         if self.arithmetic is None:
             return None
         terms = read(self.arithmetic)
-        first = dataclasses.replace(self, seed=terms[0].seeds[0])
+        first = dataclasses.replace(self, seed=terms[0].seeds[0], samples=1)
         whole = (self.arithmetic, first)
         shown = terms if len(terms) > 1 else [Term(1, (seed,)) for seed in terms[0].seeds]
         signs = ["- " if term.sign < 0 else "+ " * (place > 0 and len(terms) > 1) for place, term in enumerate(shown)]

@@ -63,7 +63,10 @@ def test_what_is_no_sum_is_refused(text, end):
     [
         ({"between": (3, 7), "arithmetic": "3"}, "are a strip each; give one of them"),
         ({"at": 0.5}, "say between which seeds with --between 3 7"),
-        ({"between": (3, -7)}, "give a number of at least 0"),
+        ({"between": (3, -7)}, "--between is -7; give a number from 0 to 9223372036854775807"),
+        ({"between": (3, 2**63)}, "--between is 9223372036854775808; give a number from 0 to 9223372036854775807"),
+        ({"arithmetic": "9223372036854775808 + 1"}, "has the seed 9223372036854775808; give seeds of at most 92233"),
+        ({"arithmetic": "mean(1, 99999999999999999999999)"}, "--arithmetic has the seed 99999999999999999999999; give"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(asked, said):
