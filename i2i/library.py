@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,11 +74,12 @@ def find(model: str | None, to: str | None) -> Found:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
+        named = shlex.quote(str(fitting[0].path))
         goal = f"translate to {to}" if to is not None else "are here"
-        target = f" --to {to}" if to is not None else ""
+        target = f" --to {shlex.quote(to)}" if to is not None else ""
         raise ValueError(
             f"{len(fitting)} models {goal}; choose one with --model:\n{_listed(fitting)}\n"
-            f"For example: i2i translate --model {fitting[0].path}{target} photos/"
+            f"For example: i2i translate --model {named}{target} photos/"
         )
     raise LookupError(_no_model(to, known))
 
@@ -111,15 +113,13 @@ def _named(model: str) -> Found:
 
 def _no_model(to: str | None, known: list[Found]) -> str:
     """Say which models are here, and the two commands that would make the one that is missing."""
-    domain = None if to == ALL else to
+    domain, typed = None if to == ALL else to, shlex.quote(to or "DOMAIN")
     goal = f"translates to {to}" if to is not None else "is here"
     hint = nearest(to or "", sorted({target for found in known for target in found.manifest.targets}))
     lines = [f"no model {goal} (looked in {_where()}){hint or '.'}"]
     if known:
         lines += ["Here are:", _listed(known, 2)]
-    return "\n".join(
-        [*lines, f"Train one with: {_training(domain)}", f"Then: i2i translate --to {to or 'DOMAIN'} photos/"]
-    )
+    return "\n".join([*lines, f"Train one with: {_training(domain)}", f"Then: i2i translate --to {typed} photos/"])
 
 
 def _training(domain: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -52,9 +53,8 @@ def layers(
     asked: dict[str, Any] = {}
     file = read_toml(config) if config else {}
     if (other := file.pop("model", card.name)) != card.name:
-        raise ValueError(
-            f"{config} is for the model {other}, not {card.name}; use: i2i train {other} --config {config}"
-        )
+        use = f"i2i train {shlex.quote(str(other))} DATA --config {shlex.quote(str(config))}"
+        raise ValueError(f"{config} is for the model {other}, not {card.name}; use: {use}")
     file.pop("data", None)
     for layer, where in ((file, f"{config}: "), (given, "")):
         for key, value in layer.items():
@@ -219,10 +219,11 @@ def reopen(
     if data and len(data) != len(saved["roots"]):
         raise ValueError(f"{folder} was trained on {len(saved['roots'])} data sets; give a --data for each")
     roots = tuple(catalogue.resolve(name) for name in data) or tuple(map(Path, saved["roots"]))
+    again = f"i2i resume {shlex.quote(str(folder))}"
     if gone := [root for root in roots if not root.is_dir()]:
         new = " ".join("--data NEW" for _ in roots)
-        raise ValueError(f"the data of {folder} is no longer at {gone[0]}; say where it is: i2i resume {folder} {new}")
-    places = " ".join(f"--data {root}" for root in roots)
+        raise ValueError(f"the data of {folder} is no longer at {gone[0]}; say where it is: {again} {new}")
+    places = " ".join(f"--data {shlex.quote(str(root))}" for root in roots)
     try:
         run = open_run(card, options, settings, saved["data_options"], " + ".join(data) or saved["data"], roots)
     except ValueError as error:
@@ -230,7 +231,7 @@ def reopen(
     if run.dataset.fingerprint() != saved["fingerprint"] and not data:
         raise ValueError(
             f"the pictures in {words(list(map(str, roots)))} have changed since {folder} was started, so it would not "
-            f"go on as it began; put them back, or accept the new ones with: i2i resume {folder} {places}"
+            f"go on as it began; put them back, or accept the new ones with: {again} {places}"
         )
     place = checkpoint.newest(folder)
     state = checkpoint.read_state(place)
@@ -238,7 +239,7 @@ def reopen(
         raise ValueError(
             f"{words(list(map(str, roots)))} does not fit what {folder} was trained on: it has "
             f"{run.spec.unlike(trained)}; give data that fits, or start anew with: i2i train {card.name} "
-            f"{' '.join(map(str, roots))}"
+            f"{shlex.join(map(str, roots))}"
         )
     run.folder, run.step, run.started = folder, state.step, saved["started"]
     run.planned, run.steps, run.lr_factor = saved["planned"], saved["steps"], saved["lr_factor"]
@@ -248,12 +249,12 @@ def reopen(
 
 
 def _extend(run: Run, steps: int | None, lr_factor: float | None) -> None:
-    finished = run.step >= run.steps
+    finished, again = run.step >= run.steps, f"i2i resume {shlex.quote(str(run.folder))}"
     if steps is None:
         if finished:
             raise ValueError(
                 f"{run.folder} is finished: it has done its {run.steps:,} steps; "
-                f"to train it further: i2i resume {run.folder} --steps {run.steps * 3 // 2}"
+                f"to train it further: {again} --steps {run.steps * 3 // 2}"
             )
         if lr_factor is not None:
             raise ValueError("--lr-factor is for the steps added to a finished run; give --steps too")
@@ -261,7 +262,7 @@ def _extend(run: Run, steps: int | None, lr_factor: float | None) -> None:
     if not finished:
         raise ValueError(
             f"{run.folder} is at step {run.step:,} of {run.steps:,}; --steps extends a finished run only. "
-            f"Go on first with: i2i resume {run.folder}"
+            f"Go on first with: {again}"
         )
     if steps <= run.steps:
         raise ValueError(f"--steps {steps} is not beyond the {run.steps:,} steps done; give the new total")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import time
 from dataclasses import dataclass, field
@@ -252,9 +253,8 @@ def make_folder(settings: Settings, default: str) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            raise ValueError(
-                f"{folder} is there already; go on with: i2i resume {folder}, or choose another --name"
-            ) from None
+            again = f"i2i resume {shlex.quote(str(folder))}"
+            raise ValueError(f"{folder} is there already; go on with: {again}, or choose another --name") from None
         except OSError as error:
             raise _no_place(settings, error) from None
         return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def check(path: Path, state: Any, whole: bool = False) -> None:
         what = f"its {wrong} is {state[wrong]!r:.60}, not {_WORDS[VALUES[wrong]]}" if wrong else f"it has no {lacking}"
         raise ValueError(
             f"{path} is damaged: {what}; put that right by hand, or start anew with the run's weights: "
-            f"i2i train {model} DATA --init {path.parent}"
+            f"i2i train {shlex.quote(model)} DATA --init {shlex.quote(str(path.parent))}"
         )
 
 

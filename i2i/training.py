@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -202,8 +203,9 @@ def _end(run: Run, log: RunLog, ended: str) -> None:
         if ended == "finished":
             log.say(f"finished {run.steps:,} steps; the model is {run.folder}, the report {run.folder / 'report.html'}")
         elif ended != "failed":
+            again = f"i2i resume {shlex.quote(str(run.folder))}"
             why = "time is up" if ended == "time is up" else "stopped"
-            log.say(f"{why} at step {run.step:,} of {run.steps:,}, saved; go on with: i2i resume {run.folder}")
+            log.say(f"{why} at step {run.step:,} of {run.steps:,}, saved; go on with: {again}")
         log.close()
         run.save_state()
         run.report()
@@ -218,10 +220,8 @@ def _kept(run: Run, way: str = "Go on") -> str:
         place = checkpoint.newest(run.folder)
     except bundle.BadBundle:
         return "No checkpoint had been written."
-    step = bundle.read_manifest(place).step
-    return (
-        f"The state of step {step:,} is kept as {place}; nothing later was saved. {way} with: i2i resume {run.folder}"
-    )
+    step, again = bundle.read_manifest(place).step, f"i2i resume {shlex.quote(str(run.folder))}"
+    return f"The state of step {step:,} is kept as {place}; nothing later was saved. {way} with: {again}"
 
 
 def _advice(run: Run, engine: Engine) -> str:

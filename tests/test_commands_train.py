@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -332,6 +333,11 @@ def test_train_then_resume(toys: Any, pairs: Path, tmp_path: Path, monkeypatch: 
 
     assert "runs/fox is there already; go on with: i2i resume runs/fox" in invoke(
         "train", "toy", pairs, *SMALL, "--name", "fox"
+    )
+    shutil.copytree("runs/fox", "runs/a fox")
+    assert "it further: i2i resume 'runs/a fox' --steps 4" in invoke("resume", "runs/a fox")
+    assert "is there already; go on with: i2i resume 'runs/a fox', or" in invoke(
+        "train", "toy", pairs, *SMALL, "--name", "a fox"
     )
     assert "runs/fox is finished: it has done its 3 steps; to train it further: i2i resume runs/fox" in invoke(
         "resume", "runs/fox"

@@ -61,6 +61,15 @@ def test_several_say_how_to_choose(here, filters):
         library.find("invert", "winter")
 
 
+def test_names_with_spaces_are_quoted_in_what_to_type(here, filters):
+    for name in ("a fox", "b fox"):
+        filters.keep(Path("runs", name), domains=("day", "deep night"))
+    with pytest.raises(ValueError, match=r"i2i translate --model 'runs/a fox' --to 'deep night' photos/$"):
+        library.find(None, "deep night")
+    with pytest.raises(LookupError, match=r"Then: i2i translate --to 'bright day' photos/$"):
+        library.find(None, "bright day")
+
+
 def test_none_says_which_two_commands_make_one(here, filters):
     with pytest.raises(LookupError) as caught:
         library.find(None, "zebra")

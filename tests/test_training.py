@@ -149,12 +149,14 @@ def test_workers_and_bfloat16_resume_exactly_too(toys: Any, pairs: Path, monkeyp
 
 
 def test_a_time_limit_saves_and_says_how_to_go_on(toys: Any, pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = preparing.prepare("toy", str(pairs), QUICK | {"steps": 500, "time_limit": "1s", "out": pairs.parent})
+    run = preparing.prepare(
+        "toy", str(pairs), QUICK | {"steps": 500, "time_limit": "1s", "name": "a run"} | {"out": pairs.parent}
+    )
     training.start(run)
     state = json.loads((run.folder / "run.json").read_text())
     assert state["state"] == "stopped"
     assert 0 < state["step"] < 500
-    said = f"time is up at step {state['step']} of 500, saved; go on with: i2i resume {run.folder}"
+    said = f"time is up at step {state['step']} of 500, saved; go on with: i2i resume '{run.folder}'"
     assert said in capsys.readouterr().err
     assert checkpoint.read_state(checkpoint.newest(run.folder)).step == state["step"]
 
@@ -280,7 +282,7 @@ def test_moved_and_changed_data_are_noticed(toys: Any, pairs: Path, monkeypatch:
     with pytest.raises(KeyError):
         train(pairs, checkpoint_every="2")
     folder = pairs.parent / "runs/run"
-    moved = pairs.rename(pairs.with_name("moved"))
+    moved = pairs.rename(pairs.with_name("moved pairs"))
     with pytest.raises(ValueError, match=r"no longer at .*pairs; say where it is: i2i resume .* --data NEW"):
         go_on(folder)
     assert same(final_state(whole), final_state(go_on(folder, moved)))
@@ -288,8 +290,11 @@ def test_moved_and_changed_data_are_noticed(toys: Any, pairs: Path, monkeypatch:
     second = train(moved, "second")
     shutil.copy(moved / "source/00.png", moved / "source/zz.png")
     shutil.copy(moved / "target/00.png", moved / "target/zz.png")
-    with pytest.raises(ValueError, match=r"have changed since .* put them back, or accept the new ones with"):
+    with pytest.raises(
+        ValueError, match=r"have changed since .* put them back, or accept the new ones with: i2i resume .*"
+    ) as caught:
         go_on(second, steps=14)
+    assert str(caught.value).endswith(f"i2i resume {second} --data '{moved}'")
     go_on(second, moved, steps=14)
 
 
