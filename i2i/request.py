@@ -5,13 +5,14 @@ No torch, and no flag is ever taken for an input.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from i2i.options import digits, nearest
+from i2i.options import Options, digits, nearest
 from i2i.options import schema as fields_of
 
 if TYPE_CHECKING:
@@ -183,6 +184,23 @@ def table(schema: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
         default = f" Default: {row['default']}." if "default" in row else ""
         rows.append((f"{flag} {'' if row['type'] == 'true or false' else row['type']}".strip(), row["help"] + default))
     return rows
+
+
+def typed(request: Options) -> list[str]:
+    """The flags that draw what a request asks for again: all but its defaults, the count and numbers of a search."""
+    words = []
+    for each in dataclasses.fields(request):
+        value = getattr(request, each.name)
+        if value == each.default or each.name == "samples" or each.name.startswith("search_"):
+            continue
+        flag = each.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        alone = isinstance(value, tuple) and len(value) == 1  # a lone one would wait for another
+        words += [f"--{flag}={text}"] if alone or text.startswith("-") else [f"--{flag}", text]
+    return words
 
 
 def is_flag(argument: str) -> bool:

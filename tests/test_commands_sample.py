@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import PIL.Image
@@ -101,6 +102,13 @@ def test_a_picture_is_searched_for_and_drawn_again(here, filters):
     code, said = sample("colours", "--latent", "x/latent.npy", "--seed", "3", "--json", "--quiet")
     assert json.loads(said)["files"] == ["colours-samples/seed-000003.png", "colours-samples/sheet.png"]
     assert Path("colours-samples/seed-000003.png").read_bytes() == Path("x/found.png").read_bytes()
+    code, said = sample("colours", "--like", "photo.png", "--out", "a b", "--search-steps", "1")
+    assert said.endswith("Draw of it again: i2i sample runs/colours --latent 'a b/latent.npy'\n")
+    _, said = sample("colours", "--like", "photo.png", "--out", "y", "--light", "0.25", "--format", "webp", "--quiet")
+    again = shlex.split(said.partition("Draw of it again: i2i sample ")[2])
+    assert again == ["runs/colours", "--latent", "y/latent.npy", "--light", "0.25", "--format", "webp"]
+    sample(*again, "--out", "z")
+    assert Path("z/seed-000000.webp").read_bytes() == Path("y/found.webp").read_bytes()
     code, said = sample("colours", "--like", "photo.png", "--out", "x")
     assert (code, "is there already; give another folder with --out" in said) == (2, True)
 

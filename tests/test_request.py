@@ -10,7 +10,7 @@ import pytest
 
 import i2i
 from i2i.options import schema
-from i2i.request import choose_target, companions, expand, joins, parse, parse_range, schema_of, table
+from i2i.request import choose_target, companions, expand, joins, parse, parse_range, schema_of, table, typed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,32 @@ def test_what_is_wrong_is_said(arguments, error, message):
     with pytest.raises(error) as caught:
         parse(arguments, SCHEMA, ["--overwrite"])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"seed": 7, "strength": 0.123456789012345, "style": "old", "keep_sky": True},
+        {"shift": (3, 7), "size": (0.5, 2.0)},
+        {"shift": (-3, 7)},
+    ],
+)
+def test_what_is_typed_is_read_as_it_was(values):
+    assert parse(typed(Request(**values, samples=3)), SCHEMA) == ([], values)
+
+
+def test_texts_and_switches_are_typed_as_they_are_read():
+    @dataclass(frozen=True, kw_only=True)
+    class Asked(i2i.Request):
+        said: str = i2i.option("", help="A text.")
+        clear: bool = i2i.option(True, help="Without noise.")
+        layers: tuple[int, ...] = i2i.option((), help="Which.")
+        search_steps: int = i2i.option(9, help="Steps of a search.")
+
+    for values in ({"said": "-1 to 1", "clear": False}, {"said": "a cat", "layers": (3,)}, {"layers": (1, 2, 3)}):
+        assert parse(typed(Asked(**values, search_steps=3)), schema(Asked)) == ([], values)
+    assert typed(Asked(to="a cat")) == ["--to", "a cat"]
 
 
 def test_a_flag_that_is_like_none_is_told_the_models():

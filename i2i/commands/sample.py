@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,7 @@ def look(found: Found, values: dict[str, Any], like: Path, stroke: Path | None, 
     model, request = load(found, values, how)
 
     from i2i import search
+    from i2i.request import typed
     from i2i.status import StatusLine
 
     wanted = search.read_wanted(model, like, stroke)
@@ -149,10 +151,10 @@ def look(found: Found, values: dict[str, Any], like: Path, stroke: Path | None, 
         told = {"model": str(found.path), "files": [str(path) for path in files], "distance": result.distance}
         print(json.dumps(told | {"step": result.step, "stopped": result.stopped}, ensure_ascii=False))
     else:
-        again = f" --to {values['to']}" * (values["to"] is not None) + f" --seed {request.seed}" * bool(request.seed)
         when = f"stopped at step {result.step:,} of {result.steps:,}" if result.stopped else f"{result.steps:,} steps"
         print(f"Wrote {files[0]} and {files[2]} ({when}, distance {result.distance:.4g})")
-        print(f"Draw of it again: i2i sample {found.path} --latent {files[1]}{again}")
+        again = ["i2i", "sample", str(found.path), "--latent", str(files[1]), *typed(request)]
+        print(f"Draw of it again: {shlex.join(again + ['--format', how.format] * bool(how.format))}")
     if result.stopped:
         sys.exit(130)
 

@@ -160,12 +160,13 @@ class Colours(Dots):
     class Request(i2i.Request):
         search_steps: int = i2i.option(60, help="Steps of the search.", min=1)
         interrupted: int = i2i.option(0, help="Step at which Ctrl-C is pressed.", min=0)
+        light: float = i2i.option(0.0, help="What is added to what is drawn.")
 
     def draw(self, latent: torch.Tensor) -> torch.Tensor:
         return (self.dropout(latent) * self.weight).view(1, 3, 1, 1).expand(1, 3, *self.spec.image_size)
 
     def translate(self, inputs: i2i.Batch, request: Request) -> torch.Tensor:
-        return self.draw(inputs["latent"] if "latent" in inputs else torch.rand(1, 3) - 0.5)
+        return self.draw(inputs["latent"] if "latent" in inputs else torch.rand(1, 3) - 0.5) + request.light
 
     def find(self, wanted: i2i.Batch, request: Request) -> Iterator[tuple[int, int, float, torch.Tensor]]:
         self.state = (torch.is_grad_enabled(), self.training, self.weight.requires_grad)
