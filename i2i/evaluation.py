@@ -54,6 +54,17 @@ class Evaluation:
         with evaluating(self.model):
             return self.model.diagnose(self._batches(self._training(), count), self._batches(held_back, count))
 
+    def nothing(self, name: str) -> str:
+        """Why there is neither a figure nor a diagnosis of a model of that name, and what else can be measured."""
+        run = self.run
+        diagnosed = type(self.model).diagnose is not Model.diagnose
+        if diagnosed and run.held_back is None:
+            return f"{name} is measured on held-back pictures, and {run.data} has none; put some into test/"
+        if diagnosed and not self.trained_on:
+            return f"{name} is measured on the data that it was trained on; leave {run.data} out"
+        probes = " but features, with --probe" if run.kind == "labelled" else "; look at what it draws or translates"
+        return f"nothing is measured of {name} on {run.kind} data{probes}"
+
     def probe(self) -> dict[str, float]:
         """Accuracy of a linear classifier of the model's features, on what it was fitted to and on held-back pictures.
 

@@ -14,7 +14,7 @@ import torch
 from typer.testing import CliRunner
 
 import i2i
-from i2i import catalogue, preparing, probe, training
+from i2i import catalogue, evaluation, preparing, probe, training
 from i2i.cli import exit_code, make_app, message
 
 QUICK: dict[str, Any] = {"precision": "fp32", "workers": 0, "device": "cpu", "steps": 3, "name": "run"}
@@ -146,8 +146,8 @@ def test_metrics_are_chosen_by_name(here: Path, pairs: Path) -> None:
 
 def test_a_model_without_a_figure_says_what_there_is(here: Path, pairs: Path) -> None:
     trained("toy-flat", str(pairs / "source"))
-    code, text = evaluate("run")
-    assert (code, text[:55]) == (2, "No figure suits toy-flat on images data; choose others ")
+    said = "Nothing is measured of toy-flat on images data; look at what it draws or translates"
+    assert evaluate("run") == (2, said)
     assert "--probe needs one set of pictures with classes" in evaluate("run", "--probe")[1]
 
 
@@ -188,7 +188,24 @@ def test_what_was_not_trained_on_is_not_diagnosed(here: Path, digits: Path, doma
     found = told("run", str(root), "--probe")
     assert set(found["figures"]) == {"probe on training", "probe on held-back"}
     assert found["figures"]["probe on training"] > 0.3
+    said = f"toy-classes is measured on the data that it was trained on; leave {root} out"
+    assert evaluate("run", str(root)) == (2, said)
     assert 'has no class or attribute "0"' in evaluate("run", str(domains), "--probe")[1]
+
+
+def test_where_nothing_is_held_back_the_diagnosis_says_so(
+    here: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens = evaluation.open_evaluation
+
+    def opened(*given: Any, **named: Any) -> evaluation.Evaluation:
+        found = opens(*given, **named)
+        found.run.held_back = None
+        return found
+
+    monkeypatch.setattr(evaluation, "open_evaluation", opened)
+    said = "toy-classes is measured on held-back pictures, and digits has none; put some into test/"
+    assert evaluate("run") == (2, said)
 
 
 def test_a_bundle_of_some_classes_is_measured_on_these(here: Path, toys: Any) -> None:

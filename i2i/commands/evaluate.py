@@ -75,7 +75,7 @@ def measure(
     if lost and (metrics or not figures):
         raise ValueError(f"{lost[0]} tells nothing of {count} {opened.pictures} of {opened.run.data}; {_OTHERWISE}")
     if not figures:
-        raise ValueError(f"no figure suits {found.manifest.model} on {opened.run.kind} data; {_OTHERWISE}")
+        raise ValueError(opened.nothing(found.manifest.model))
     return {
         "model": str(found.path),
         "step": found.manifest.step,
