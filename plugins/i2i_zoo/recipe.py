@@ -45,7 +45,8 @@ class Recipe(Common):
         "ns", help="What the two players make small: ns, hinge, lsgan:a=-1.", choices=Known("objective")
     )
     conditioning: str = i2i.option(
-        "none", help="How generator and discriminator are told the class: none, concat+concat, table+projection, ..."
+        "none",
+        help="How players know the class: concat, table, shared or embed, with +concat, +projection or +ac; or none.",
     )
     gradient_penalty: str = i2i.option(
         "none",
