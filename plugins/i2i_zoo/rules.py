@@ -26,9 +26,9 @@ WORDS = {  # need: what to do where it is missing
     "features": "an --architecture whose discriminator shows its features: dcgan, resnet, biggan, sncnn",
     "energy": "an --architecture whose discriminator is an autoencoder: ebgan, began",
     "logit": "an --architecture whose discriminator gives logits: dcgan",
-    "turns": "an --architecture whose discriminator tells rotations: biggan:turns=true or resnet:turns=true",
+    "turns": "an --architecture whose discriminator tells rotations: resnet:turns=true, biggan:turns=true",
     "embedding": "an --architecture whose discriminator has an encoder: ebgan, began",
-    "styles": "an --architecture whose generator draws from styles, stylegan2, or --regularisers without it: none",
+    "styles": "an --architecture whose generator draws from styles: stylegan2",
     "kinds": "a discriminator of three outputs: --architecture vaegan:outputs=3",
     "reconstructions": "reconstructions beside samples, which the model vaegan alone draws; use --objective ns",
 }
