@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from i2i import bundle
 from i2i.device import Engine
 from i2i.model import Model
+from i2i.state import anew
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def newest(run_folder: Path) -> Path:
     folder = run_folder / "checkpoints"
     whole = [path for name in ("last", "previous") if bundle.is_whole(path := folder / name)]
     if not whole:
-        raise bundle.BadBundle(f"{run_folder} holds no whole checkpoint; start again with: i2i train")
+        raise bundle.BadBundle(f"{run_folder} holds no whole checkpoint; start again with: {anew(run_folder)}")
     return max(whole, key=lambda path: bundle.read_manifest(path).step)
 
 

@@ -20,11 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2i.log import LOG
 from i2i.options import Options, Request, to_plain
 from i2i.plugins import load_class
 from i2i.schedule import Stretch, plan
 from i2i.settings import Settings
-from i2i.state import check
+from i2i.state import CONFIG as CONFIG
+from i2i.state import STATE as STATE
+from i2i.state import anew, check, is_bare
 
 if TYPE_CHECKING:
     import torch
@@ -36,9 +39,6 @@ if TYPE_CHECKING:
     from i2i.data.dataset import Dataset
     from i2i.model import Model, Progress
     from i2i.spec import DataSpec
-
-STATE = "run.json"
-CONFIG = "config.toml"
 
 
 @dataclass
@@ -202,9 +202,13 @@ def read_state(folder: Path, whole: bool = False) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if is_bare(folder):
+            raise ValueError(f"{folder} holds no step of a run; start it with: {anew(folder)}") from None
         raise ValueError(f"{folder} is not a run: it holds no {STATE}; i2i runs lists the runs here") from None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+        way = "again" if is_bare(folder) else "anew with the run's weights"
+        again = anew(folder, init=not is_bare(folder))
+        raise ValueError(f"{path} is damaged: {error}; start {way}: {again}") from None
     check(path, state, whole)
     if state.get("state") == "running" and not is_trained(folder):
         state["state"] = "killed"
@@ -243,7 +247,10 @@ def is_trained(folder: Path, patience: float = 0) -> bool:
 
 
 def make_folder(settings: Settings, default: str) -> Path:
-    """Make a new run folder. Raises FileExistsError when --name is taken; a default name gets a number instead."""
+    """Make a new run folder, or take the one of --name where no run came to a step; a default name gets a number.
+
+    Raises ValueError when --name is taken, OSError when there is no place.
+    """
     if settings.name:
         folder = settings.out / settings.name
         if Path(settings.name).name != settings.name or settings.name in (".", ".."):
@@ -253,8 +260,13 @@ def make_folder(settings: Settings, default: str) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            again = f"i2i resume {shlex.quote(str(folder))}"
-            raise ValueError(f"{folder} is there already; go on with: {again}, or choose another --name") from None
+            again = f"go on with: i2i resume {shlex.quote(str(folder))}, or "
+            if not is_bare(folder):
+                way = again * (folder / STATE).exists()
+                raise ValueError(f"{folder} is there already; {way}choose another --name") from None
+            if is_trained(folder, patience=5):
+                raise ValueError(f"{folder} is being trained by another process; choose another --name") from None
+            (folder / LOG).unlink(missing_ok=True)
         except OSError as error:
             raise _no_place(settings, error) from None
         return folder

@@ -53,7 +53,7 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
 
 
 def test_there_is_none(tmp_path: Path) -> None:
-    with pytest.raises(BadBundle, match="holds no whole checkpoint; start again with: i2i train"):
+    with pytest.raises(BadBundle, match=r"holds no whole checkpoint; start again with: i2i train MODEL DATA --out"):
         checkpoint.newest(tmp_path)
 
 

@@ -77,8 +77,32 @@ def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
         "cyclegan-my-data-3",
     ]
     named = Settings(out=tmp_path, name="fox")
-    make_folder(named, "")
+    folder = make_folder(named, "")
+    (folder / "checkpoints/last").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"fox is there already; choose another --name$"):
+        make_folder(named, "")
+    (folder / "run.json").write_text("{}")
     with pytest.raises(ValueError, match=r"fox is there already; go on with: i2i resume .*fox, or choose another"):
+        make_folder(named, "")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file is there already; choose another --name$"):
+        make_folder(Settings(out=tmp_path, name="file"), "")
+
+
+def test_a_folder_where_no_run_came_to_a_step_is_taken(tmp_path: Path) -> None:
+    named = Settings(out=tmp_path, name="fox")
+    folder = make_folder(named, "")
+    for name in ("config.toml", "run.json", "log.jsonl", ".run.json.12.writing"):
+        (folder / name).write_text("{")
+    (folder / "checkpoints/.last.12.writing").mkdir(parents=True)
+    held = hold(folder)
+    with pytest.raises(ValueError, match=r"fox is being trained by another process; choose another --name$"):
+        make_folder(named, "")
+    held.release()
+    assert make_folder(named, "") == folder
+    assert not (folder / "log.jsonl").exists()
+    (folder / "mine.txt").touch()
+    with pytest.raises(ValueError, match="fox is there already"):
         make_folder(named, "")
 
 
@@ -101,11 +125,23 @@ def test_a_running_state_that_nobody_holds_counts_as_killed(tmp_path: Path) -> N
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"is not a run: it holds no run\.json"):
-        read_state(tmp_path)
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(ValueError, match="is damaged"):
-        read_state(tmp_path)
+    folder = tmp_path / "a fox"
+    folder.mkdir()
+    named = rf"i2i train MODEL DATA --out {tmp_path} --name 'a fox'$"
+    with pytest.raises(ValueError, match=rf"a fox holds no step of a run; start it with: {named}"):
+        read_state(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(ValueError, match=rf"run\.json is damaged: .*; start again: {named}"):
+        read_state(folder)
+    (folder / "config.toml").write_text('model = "toy"\ndata = "some pairs + more"\n')
+    with pytest.raises(ValueError, match=rf"i2i train toy 'some pairs' more --config '{folder}/config.toml' --out "):
+        read_state(folder)
+    (folder / "checkpoints/last").mkdir(parents=True)
+    with pytest.raises(ValueError, match=rf"weights: i2i train .*/config.toml' --init '{folder}'$"):
+        read_state(folder)
+    (folder / "run.json").unlink()
+    with pytest.raises(ValueError, match=r"is not a run: it holds no run\.json; i2i runs lists"):
+        read_state(folder)
 
 
 def test_intervals() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import i2i
-from i2i import bundle, checkpoint, figures, loop, preparing, training
+from i2i import bundle, checkpoint, cli, figures, loop, preparing, training
 from i2i.cards import MetricCard
 from i2i.errors import Stopped
 from i2i.options import MOST_SEED
@@ -146,6 +147,25 @@ def test_workers_and_bfloat16_resume_exactly_too(toys: Any, pairs: Path, monkeyp
     with pytest.raises(KeyError):
         train(pairs, "killed", **options)
     assert same(final_state(whole), final_state(go_on(pairs.parent / "runs/killed", workers=0)))
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    toys: Any, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(pairs, "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", lambda *_: (_ for _ in ()).throw(KeyError("killed")))
+        with pytest.raises(KeyError):
+            train(pairs, "a run")
+    folder = pairs.parent / "runs/a run"
+    with pytest.raises(ValueError, match="holds no whole checkpoint; start again with: i2i train toy") as caught:
+        go_on(folder)
+    command = shlex.split(str(caught.value).partition("start again with: ")[2])
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command[1:], "--quiet"])
+    assert ended.value.code == 0
+    assert same(final_state(whole), final_state(folder))
+    assert logged(folder) == logged(whole)
 
 
 def test_a_time_limit_saves_and_says_how_to_go_on(toys: Any, pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
