@@ -39,6 +39,12 @@ class Judged:
     turns: Tensor | None = None  # (N, 4), logits of rotations by 0, 90, 180 and 270 degrees
     embedding: Tensor | None = None  # (N, E), an encoder's code
 
+    def __post_init__(self) -> None:
+        """Refuse a logit (N, 1), of which numbers (N,) would make (N, N). Raises ValueError."""
+        if self.logit.shape != self.images.shape[:1]:
+            shape, count = tuple(self.logit.shape), len(self.images)
+            raise ValueError(f"a discriminator's logit is {shape}; give one number a picture: ({count},)")
+
     def split(self, *counts: int) -> list[Judged]:
         """Cut what was judged together into parts of so many pictures."""
         cut = {name: value.split(list(counts)) for name, value in self._tensors()}
@@ -182,6 +188,9 @@ class Divergence(Element):
 
     def __init__(self, **numbers: Any) -> None:
         super().__init__()
+        for player in PLAYERS:
+            if all(getattr(type(self), name) is getattr(Divergence, name) for name in (player, player[0])):
+                raise ValueError(f"{type(self).__name__} has no {player[0]}, the loss of the {player}; write one")
         for name, value in signature(type(self)).bind(**numbers).arguments.items():
             if isinstance(default := getattr(self, name), Share):
                 default.check(name, value)
@@ -196,10 +205,16 @@ class Divergence(Element):
         raise NotImplementedError
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
-        return {"gan": self.d(self._logit(real), self._logit(fake))}
+        return {"gan": self._single("d", self.d(self._logit(real), self._logit(fake)))}
 
     def generator(self, now: Moment, fake: Judged, real: Judged | None) -> i2i.Terms:
-        return {"gan": self.g(self._logit(fake), None if real is None else self._logit(real))}
+        return {"gan": self._single("g", self.g(self._logit(fake), None if real is None else self._logit(real)))}
+
+    def _single(self, function: str, loss: Tensor) -> Tensor:
+        if getattr(loss, "shape", None) != ():
+            given = tuple(loss.shape) if isinstance(loss, Tensor) else loss
+            raise ValueError(f"{function} of {type(self).__name__} gives {given} and not one number; return its mean")
+        return loss
 
     def _logit(self, judged: Judged) -> Tensor:
         logit = wide(judged.logit)

@@ -30,6 +30,10 @@ def parts() -> dict[tuple[str, str], Part]:
             warnings.warn(
                 f"a plugin announces {part!r} as a part, which is no i2i_zoo.Part; it is left out", stacklevel=2
             )
+        elif part.axis not in (axes := typing.get_args(Axis)):
+            warnings.warn(
+                f'{part.target} is left out: there is no axis "{part.axis}"; choose {", ".join(axes)}', stacklevel=2
+            )
         elif (part.axis, part.name) in found:
             other = found[part.axis, part.name].target
             warnings.warn(f'{part.target} is left out: the {part.axis} "{part.name}" is {other} already', stacklevel=2)

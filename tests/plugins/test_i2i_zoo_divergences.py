@@ -161,6 +161,12 @@ def test_the_numbers_of_a_divergence_are_those_of_its_class():
 
         needs_real, steep, times = False, 2.0, 3
 
+        def d(self, r, f):
+            return self.steep * f.mean()
+
+        def g(self, f, r):
+            return -f.mean()
+
     class Steeper(Steep):
         """As Steep."""
 

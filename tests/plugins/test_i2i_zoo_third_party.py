@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
 import pytest
+import torch
 from i2i_zoo import spelling
+from i2i_zoo.parts import Divergence, Judged
 
 import i2i
 from i2i import plugins
@@ -26,6 +29,7 @@ def zoo_parts() -> list[Part]:
         Part("objective", "swirl", "swirling_of_tests:Swirl", "Squares of hyperbolic tangents."),
         Part("architecture", "dots", "swirling_of_tests:dots", "One colour a picture."),
         Part("objective", "hinge", "swirling_of_tests:Swirl", "A name that is taken."),
+        Part("objectve", "whirl", "swirling_of_tests:Swirl", "An axis that there is not."),
         Part("penalty", "lost", "swirling_of_tests:Lost", "A class that is not there."),
         "no part",
     ]
@@ -137,6 +141,8 @@ def test_what_a_stranger_has_wrong_is_said_and_left_out(install):
     assert sorted(str(one.message) for one in told) == [
         "a plugin announces 'no part' as a part, which is no i2i_zoo.Part; it is left out",
         'swirling_of_tests:Swirl is left out: the objective "hinge" is i2i_zoo.objectives.classic:Hinge already',
+        'swirling_of_tests:Swirl is left out: there is no axis "objectve"; choose architecture, objective, penalty, '
+        "regulariser, augmentation, latent, average, curve",
     ]
     assert found["objective", "hinge"].target == "i2i_zoo.objectives.classic:Hinge"
     with pytest.raises(ValueError, match="--gradient-penalty lost cannot be loaded: AttributeError: Lost"):
@@ -152,3 +158,56 @@ def test_a_broken_plugin_is_reported_and_the_zoo_works_on(install, body):
     assert "dcgan" in registry.models()
     assert ("objective", "ns") in spelling.parts()
     assert i2i.announced("zoo_parts")
+
+
+class WithoutMean(Divergence):
+    """Losses (N,) of each picture, which a mean is forgotten of, and a function without a return."""
+
+    def d(self, r, f):
+        return r.square()
+
+    def g(self, f, r):
+        f.mean()
+
+
+class OneSided(Divergence):
+    """No loss of the generator."""
+
+    def d(self, r, f):
+        return (f - r).mean()
+
+
+class Whole(OneSided):
+    """A loss of the generator that has no use for a function of logits alone."""
+
+    def generator(self, now, fake, real):
+        return {"gan": fake.logit.mean()}
+
+
+def test_a_loss_that_is_not_one_number_is_refused():
+    says = Judged(torch.zeros(64, 1, 1, 1), torch.zeros(64))
+    with pytest.raises(ValueError, match=r"^d of WithoutMean gives \(64,\) and not one number; return its mean$"):
+        WithoutMean().discriminator(None, says, says)
+    with pytest.raises(ValueError, match=r"^g of WithoutMean gives None and not one number; return its mean$"):
+        WithoutMean().generator(None, says, None)
+
+
+def test_an_objective_without_a_loss_of_one_player_is_refused_when_it_is_made():
+    with pytest.raises(ValueError, match=r"^OneSided has no g, the loss of the generator; write one$"):
+        OneSided()
+    assert Whole().d(torch.ones(2), torch.zeros(2)) == -1
+
+
+@pytest.mark.parametrize("shape", [(64, 1), (), (1,), (32,)])
+def test_a_logit_that_is_not_one_number_a_picture_is_refused(shape):
+    said = f"a discriminator's logit is {shape}; give one number a picture: (64,)"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        Judged(torch.zeros(64, 3, 8, 8), torch.zeros(shape))
+
+
+def test_the_shape_of_logits_breaks_no_compiled_graph():
+    net = torch.compile(
+        lambda images: Judged(images, images.mean(dim=(1, 2, 3))).logit, backend="eager", fullgraph=True
+    )
+    for count in (4, 6, 5):
+        assert net(torch.ones(count, 3, 2, 2)).shape == (count,)

@@ -5,7 +5,7 @@ The logit of a real picture is log sum exp of a picture's logits of classes (Sal
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
@@ -76,12 +76,12 @@ class ClassesAlone(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judged:
         features = self.body(images)
-        return told(Judged(images, images, features=features.flatten(1)), self.classes(features).flatten(1))
+        return told(images, features.flatten(1), self.classes(features).flatten(1))
 
 
-def told(judged: Judged, classes: Tensor) -> Judged:
+def told(images: Tensor, features: Tensor, classes: Tensor) -> Judged:
     """What is said by logits of classes (N, K) alone."""
-    return replace(judged, logit=wide(classes).logsumexp(dim=1), classes=classes)
+    return Judged(images, wide(classes).logsumexp(dim=1), features=features, classes=classes)
 
 
 class Generator(nn.Module):
@@ -121,7 +121,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judged:
         features = self.body(images).mean(dim=(2, 3))
-        return told(Judged(images, images, features=features), self.classes(features))
+        return told(images, features, self.classes(features))
 
 
 def _up(before: int, after: int) -> nn.Module:
