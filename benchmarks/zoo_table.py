@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 AIM = 1 / 3
 Row = dict[str, Any]
-Found = tuple[float, float, int, bool]  # medians of modes and of the good share, how many seeds, told the modes
+
+
+class Found(NamedTuple):
+    """What the runs of a preset on a toy came to: medians of modes, good share and steps; told the modes, or not."""
+
+    modes: float
+    good: float
+    steps: float
+    seeds: int
+    told: bool
 
 
 def tables(rows: list[Row]) -> str:
@@ -61,24 +70,19 @@ def _toys(of: dict[str, list[Row]]) -> list[str]:
     ideal = {row["key"][1]: row for row in of.get("ideal", ())}
     lines = []
     for name, found in sorted(done.items(), key=lambda item: -_rank(item[1])):
-        cells = [f"{found[toy][0]:g}, {found[toy][1]:.0%}" if toy in found else "-" for toy in ("ring", "grid")]
-        lines.append(
-            [
-                name + "*" * any(each[3] for each in found.values()),
-                *cells,
-                max((each[2] for each in found.values()), default=0),
-            ]
-        )
+        cells = [f"{found[toy].modes:g}, {found[toy].good:.0%}" if toy in found else "-" for toy in ("ring", "grid")]
+        starred = name + "*" * any(each.told for each in found.values())
+        steps, seeds = (max(getattr(each, name) for each in found.values()) for name in ("steps", "seeds"))
+        lines.append([starred, *cells, f"{steps:,.0f}", seeds])
     if len(ideal) == 2:
-        lines.append(
-            ["the points themselves", *(f"{ideal[t]['modes']}, {ideal[t]['good']:.0%}" for t in ("ring", "grid")), ""]
-        )
+        judged = (f"{ideal[toy]['modes']}, {ideal[toy]['good']:.0%}" for toy in ("ring", "grid"))
+        lines.append(["the points themselves", *judged, "", ""])
     said = ["### Toys", "", "Modes covered and share of good points, medians. * is told the mode of each point."]
     refused = [
         f"- {row['key'][1]}: {row['reason'].partition(chr(10))[0]}" for row in of.get("no toys", ()) if "reason" in row
     ]
     left = ["Not on points:", "", *refused, ""] if refused else []
-    heads = ["preset", "ring of 8", "grid of 25", "seeds"]
+    heads = ["preset", "ring of 8", "grid of 25", "steps", "seeds"]
     return [*said, *grid(heads, lines), *_errors(of.get("toys", ())), *left]
 
 
@@ -92,14 +96,14 @@ def medians(rows: Iterable[Row]) -> dict[str, dict[str, Found]]:
 
 
 def _found(rows: list[Row]) -> Found:
-    modes, good = (median(row[key] for row in rows) for key in ("modes", "good"))
-    return modes, good, len(rows), any(row.get("told") for row in rows)
+    modes, good, steps = (median(row[key] for row in rows) for key in ("modes", "good", "steps"))
+    return Found(modes, good, steps, len(rows), any(row.get("told") for row in rows))
 
 
 def _rank(found: dict[str, Found]) -> float:
     """How good a preset is on both toys: shares of modes, then of good points."""
-    modes = sum(found[toy][0] / count for toy, count in (("ring", 8), ("grid", 25)) if toy in found)
-    return modes + sum(each[1] for each in found.values())
+    modes = sum(found[toy].modes / count for toy, count in (("ring", 8), ("grid", 25)) if toy in found)
+    return modes + sum(each.good for each in found.values())
 
 
 def _behaviour(of: dict[str, list[Row]]) -> list[str]:
