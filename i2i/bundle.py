@@ -49,6 +49,7 @@ def describe(name: str, model: Model, **more: Any) -> Manifest:
         options=to_plain(model.options),
         spec=model.spec,
         targets=tuple(model.targets()),
+        inputs=tuple(model.inputs),
         request=schema_of(model),
         phase=model.phase,
         plugin=owner.name,

@@ -24,10 +24,22 @@ class Found:
     bundle: Path
     manifest: Manifest
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws pictures and takes none. A bundle that does not say so itself is asked by its model."""
+        inputs = self.manifest.inputs
+        if inputs is None:
+            from i2i.plugins import load_class, registry
+
+            with suppress(Exception):  # a stranger's plugin may raise anything, or be missing
+                inputs = load_class(registry().model(self.manifest.model)).inputs
+        return inputs == ()
+
     def line(self) -> str:
         """A line of a list: name, what it is, where it goes."""
-        targets = ", ".join(self.manifest.targets) or "one result"
-        return f"{self.path}: {self.manifest.model}, {self.manifest.age}, translates to {targets}"
+        targets = ", ".join(self.manifest.targets)
+        does = f"draws {targets or 'pictures'}" if self.draws else f"translates to {targets or 'one result'}"
+        return f"{self.path}: {self.manifest.model}, {self.manifest.age}, {does}"
 
 
 def shelves() -> list[Path]:
@@ -62,14 +74,21 @@ def _candidates(shelf: Path) -> Iterator[Path]:
         return
 
 
-def find(model: str | None, to: str | None) -> Found:
+def find(model: str | None, to: str | None, draws: bool | None = None) -> Found:
     """Find the model that is meant: by path, by name, or as the only one that translates to a target.
 
-    Raises LookupError or ValueError that says which there are and how to choose, or how to train one.
+    `draws` says whether it must be one that draws pictures, or one that translates them. Raises LookupError or
+    ValueError that says which there are and how to choose, or how to train one.
     """
     if model is not None:
-        return _named(model)
-    known = models()
+        found = _named(model, draws)
+        if draws is not None and found.draws is not draws:
+            named = shlex.quote(str(found.path))
+            if draws:
+                raise ValueError(f"{found.path} makes pictures of pictures; use: i2i translate --model {named} photos/")
+            raise ValueError(f"{found.path} draws pictures and takes none; use: i2i sample {named}")
+        return found
+    known = [found for found in models() if not found.draws]
     fitting = [found for found in known if to is None or _leads_to(found.manifest, to)]
     if len(fitting) == 1:
         return fitting[0]
@@ -91,7 +110,7 @@ def _leads_to(manifest: Manifest, to: str) -> bool:
         return False
 
 
-def _named(model: str) -> Found:
+def _named(model: str, draws: bool | None) -> Found:
     path, known = Path(model), models()
     if path.exists():
         try:
@@ -106,15 +125,17 @@ def _named(model: str) -> Found:
         return named[0]
     if named:
         raise ValueError(f'{len(named)} models are called "{model}"; give the path of one:\n{_listed(named)}')
-    there = f"here are:\n{_listed(known)}" if known else f"there are none in {_where()}"
-    hint = nearest(model, [found.name for found in known]) or ";"
+    offered = [found for found in known if draws is None or found.draws is draws]
+    such = {None: "", True: " that draw", False: " that translate"}[draws]
+    there = f"here are:\n{_listed(offered)}" if offered else f"there are none{such} in {_where()}"
+    hint = nearest(model, [found.name for found in offered]) or ";"
     raise LookupError(f'there is no run, bundle or model "{model}"{hint} {there}')
 
 
 def _no_model(to: str | None, known: list[Found]) -> str:
     """Say which models are here, and the two commands that would make the one that is missing."""
     domain, typed = None if to == ALL else to, shlex.quote(to or "DOMAIN")
-    goal = f"translates to {to}" if to is not None else "is here"
+    goal = f"translates to {to}" if to is not None else "that translates is here"
     hint = nearest(to or "", sorted({target for found in known for target in found.manifest.targets}))
     lines = [f"no model {goal} (looked in {_where()}){hint or '.'}"]
     if known:

@@ -17,9 +17,10 @@ MANIFEST = "bundle.json"
 _MAX_BYTES = 16_000_000  # an honest one has thousands
 _NEEDED = {"model": str, "options": dict, "spec": dict}
 _OTHERS = {
-    **{"targets": list, "held": list, "request": list, "data": dict, "files": dict, "figures": dict, "step": int},
-    **{"licence": str, "phase": str, "plugin": str, "distribution": str, "version": str, "i2i": str},
+    **{"targets": list, "inputs": list, "held": list, "request": list, "data": dict, "files": dict, "figures": dict},
+    **{"step": int, "licence": str, "phase": str, "plugin": str, "distribution": str, "version": str, "i2i": str},
 }
+_NAMES = {"targets", "inputs", "held"}  # tuples of texts
 _SHOWN = ("model", "phase", "plugin", "distribution", "version", "i2i")
 
 
@@ -31,6 +32,7 @@ class Manifest:
     options: dict[str, Any]
     spec: DataSpec
     targets: tuple[str, ...] = ()
+    inputs: tuple[str, ...] | None = None  # of translate(); () where it draws, None where an older bundle does not say
     held: tuple[str, ...] = ()  # submodules that the weights are of, where they are not of all
     request: list[dict[str, Any]] = field(default_factory=list)  # options.schema of the model's Request
     data: dict[str, Any] = field(default_factory=dict)  # name, kind, resize, crop
@@ -52,7 +54,9 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON-ready values."""
-        return asdict(self) | {"spec": self.spec.to_json(), "targets": list(self.targets), "held": list(self.held)}
+        values = asdict(self) | {"spec": self.spec.to_json()}
+        values |= {key: list(values[key]) for key in _NAMES if values[key] is not None}
+        return {key: value for key, value in values.items() if value is not None}
 
 
 def read(folder: Path) -> Manifest:
@@ -100,9 +104,9 @@ def _parse(raw: Any) -> Manifest:
             if type(raw.get(key)) is not kind:
                 raise ValueError(f'its "{key}" is missing or of the wrong type')
             values[key] = raw[key]
-    for key in ("targets", "held"):
-        values[key] = tuple(values.get(key, ()))
-    for text in (*(values.get(name, "") for name in _SHOWN), *values["targets"], *values["held"]):
+    for key in _NAMES & values.keys():
+        values[key] = tuple(values[key])
+    for text in [values.get(name, "") for name in _SHOWN] + [name for key in _NAMES for name in values.get(key, ())]:
         if not isinstance(text, str) or re.search(r"[\x00-\x1f\x7f-\x9f]", text):  # they would steer the terminal
             raise ValueError(f"{text!r} is no text that can be shown")
     if values.get("step", 0) < 0:

@@ -187,10 +187,10 @@ def _run(
     size: tuple[int, int],
 ) -> Tensor:
     """Run the network: resized, padded, cropped, resized back to `size` (H, W)."""
-    if not model.inputs or not set(model.inputs[1:]) <= others.keys():
-        raise ValueError(
-            f"this model translates from {', '.join(model.inputs) or 'nothing'}; from one picture alone it cannot"
-        )
+    if not model.inputs:
+        raise ValueError("this model draws pictures and takes none; use: i2i sample RUN, or sample_images in Python")
+    if not set(model.inputs[1:]) <= others.keys():
+        raise ValueError(f"this model translates from {', '.join(model.inputs)}; from one picture alone it cannot")
     parameter = next(model.parameters(), torch.zeros(()))
     inputs = {model.inputs[0]: source, **others}
     height, width = source.shape[2:]

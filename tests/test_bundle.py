@@ -241,6 +241,8 @@ def test_what_may_not_be_read_is_said(saved: Path, monkeypatch: pytest.MonkeyPat
         ({"step": True}, 'its "step" is missing or of the wrong type'),
         ({"targets": "warm"}, 'its "targets" is missing or of the wrong type'),
         ({"targets": [3]}, "3 is no text that can be shown"),
+        ({"inputs": "source"}, 'its "inputs" is missing or of the wrong type'),
+        ({"inputs": ["a\x1b[2J"]}, "is no text that can be shown"),
         ({"request": [3]}, 'its "request" is no list of options'),
         ({"figures": {"fid": "low"}}, 'its "figures" are not all numbers'),
         ({"files": {"../x": {"bytes": 1, "sha256": ""}}}, "it names the file '../x', which lies outside"),

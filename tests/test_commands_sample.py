@@ -60,13 +60,13 @@ def test_help_shows_the_model_s_flags(here):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("fox", "This model makes pictures of pictures; use: i2i translate --model MODEL photos/"),
+        ("fox", "runs/fox makes pictures of pictures; use: i2i translate --model runs/fox photos/"),
         ("dots --ligt 3", 'There is no flag --ligt; did you mean "--light"'),
         ("dots --to cat", 'There is no target "cat"; this model has one kind of result: leave --to out'),
         ("dots fox", "One model at a time; beside dots there is fox"),
         ("--light 3 dots", "Name the model before its flags: i2i sample RUN --light ..."),
         ("dots --format pgn", 'There is no picture format "pgn"; did you mean "png"'),
-        ("gone", 'There is no run, bundle or model "gone"'),
+        ("gone", 'There is no run, bundle or model "gone"; here are:\n  runs/dots: dots, step 300, draws pictures'),
         ("dots --seed -1", "--seed is -1; give at least 0"),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_search_that_is_stopped_leaves_what_it_found(here, filters):
         ("dots --latent latent.npy", "This model draws of no latent that a file could hold; leave --latent out"),
         ("dots --stroke edit.png", "--stroke edit.png edits a picture; name that with --like"),
         ("dots --like a.png --latent b.npy", "--like searches for a latent and --latent draws of one; give one of"),
-        ("fox --like photo.png", "This model makes pictures of pictures; use: i2i translate --model MODEL photos/"),
+        ("fox --like photo.png", "runs/fox makes pictures of pictures; use: i2i translate --model runs/fox photos/"),
         ("dots --like gone.png", "gone.png"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_a_model_of_one_target_needs_no_to(here, filters):
     filters.keep(here / "one", domains=("winter",))
     assert translate("--model", "one", "photos/a.png").code == 0
     assert Path("photos/a-winter.png").exists()
+
+
+def test_what_draws_is_neither_offered_nor_taken(here, filters):
+    shutil.rmtree("runs/fox")
+    filters.keep(here / "runs/a gan", filters.Suits, domains=("day", "winter"), channels={"image": 3})
+    done = translate("--model", "runs/a gan", "photos/a.png")
+    assert (done.code, done.err) == (2, "runs/a gan draws pictures and takes none; use: i2i sample 'runs/a gan'")
+    done = translate("--to", "winter", "photos/a.png")
+    assert (done.code, done.err.partition(" (")[0]) == (2, "No model translates to winter")
+    assert "gan" not in done.err.partition("Train one with")[0]
+    done = translate("photos/a.png")
+    assert (done.code, done.err.partition(" (")[0]) == (2, "No model that translates is here")
 
 
 def test_a_second_run_of_the_same_command(here):

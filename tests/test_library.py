@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+import i2i
 from i2i import library, places
 from i2i.plugins import load_class, registry
 
@@ -59,6 +62,49 @@ def test_several_say_how_to_choose(here, filters):
     assert len(lines) <= 6
     with pytest.raises(ValueError, match='5 models are called "invert"; give the path of one'):
         library.find("invert", "winter")
+
+
+def draw(filters, name, cls=None, **spec):
+    return filters.keep(Path("runs", name), cls or filters.Dots, **{"domains": (), "channels": {"image": 3}} | spec)
+
+
+def test_models_that_draw_are_told_from_those_that_translate(here, filters):
+    draw(filters, "dots")
+    draw(filters, "suits", filters.Suits, domains=("0", "7"))
+    filters.keep(Path("runs/fox"))
+    lines = {found.name: found.line() for found in library.models()}
+    assert lines["dots"] == "runs/dots: dots, step 300, draws pictures"
+    assert lines["suits"] == "runs/suits: suits, step 300, draws 0, 7"
+    assert lines["fox"] == "runs/fox: invert, step 300, translates to summer, winter"
+    assert library.find(None, None).name == "fox"
+    with pytest.raises(LookupError, match="no model translates to 7"):
+        library.find(None, "7")
+    for draws, offered in ((True, {"dots", "suits"}), (False, {"fox"}), (None, {"dots", "suits", "fox"})):
+        with pytest.raises(LookupError, match='no run, bundle or model "gone"; here are:') as caught:
+            library.find("gone", None, draws)
+        assert {name for name in lines if f"runs/{name}: " in str(caught.value)} == offered
+    with pytest.raises(ValueError, match=r"^runs/dots draws pictures and takes none; use: i2i sample runs/dots$"):
+        library.find("dots", None, draws=False)
+    with pytest.raises(ValueError, match=r"^runs/fox makes pictures of pictures; use: i2i translate --model runs/fox "):
+        library.find("fox", None, draws=True)
+    shutil.rmtree("runs/fox")
+    with pytest.raises(LookupError, match='"gone"; there are none that translate in runs, '):
+        library.find("gone", None, draws=False)
+
+
+def test_a_bundle_that_does_not_say_what_it_takes_is_asked_by_its_model(here, filters):
+    path = draw(filters, "dots") / "checkpoints/last/bundle.json"
+    facts = json.loads(path.read_text())
+    assert facts.pop("inputs") == []
+    path.write_text(json.dumps(facts))
+    filters.keep(Path("runs/fox"))
+    assert {found.name: (found.manifest.inputs, found.draws) for found in library.models()} == {
+        "dots": (None, True),
+        "fox": (("source",), False),
+    }
+    assert i2i.load("runs/dots").manifest.to_json() == facts
+    path.write_text(json.dumps(facts | {"model": "gone"}))
+    assert not library.find("dots", None).draws
 
 
 def test_names_with_spaces_are_quoted_in_what_to_type(here, filters):

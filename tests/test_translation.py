@@ -212,6 +212,9 @@ def test_a_model_that_needs_more_than_a_picture():
     model.inputs = ("source", "depth")
     with pytest.raises(ValueError, match="translates from source, depth; from one picture alone it cannot"):
         translate_picture(model, picture(), ask(model))
+    model.inputs = ()
+    with pytest.raises(ValueError, match=r"^this model draws pictures and takes none; use: i2i sample RUN, or sample_"):
+        translate_picture(model, picture(), ask(model))
 
 
 def test_a_pixel_with_a_channel_that_is_no_number_is_missing_in_all():

@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
             raise ValueError(f"--stroke {stroke} edits a picture; name that with --like")
         if latent is not None and like is not None:
             raise ValueError("--like searches for a latent and --latent draws of one; give one of them")
-        found = library.find(model, None)
+        found = library.find(model, None, draws=True)
         schema = [row for row in found.manifest.request if row["name"] != "samples"]
         others, values = request.parse(rest, schema, _FLAGS.split(" "))
         if others:
@@ -166,7 +166,7 @@ def show_help(ctx: typer.Context, model: str) -> None:
     if text := ctx.get_help():
         print(text)
     if model:
-        found = library.find(model, None)
+        found = library.find(model, None, draws=True)
         print(f"Flags of the model {found.path} ({found.manifest.model}):")
         for flag, meaning in request.table(row for row in found.manifest.request if row["name"] != "samples"):
             print(f"  {flag}  {meaning}")

@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
 
         if help or not (arguments or model or to):
             return show_help(ctx, model)
-        found = look_up(lambda: library.find(model, to), arguments or [])
+        found = look_up(lambda: library.find(model, to, draws=False), arguments or [])
         inputs, values = request.parse(arguments or [], found.manifest.request, OWN_FLAGS)
         if not inputs:
             raise ValueError("no pictures named; give files or folders: i2i translate --to DOMAIN photos/")
@@ -212,7 +212,7 @@ def show_help(ctx: typer.Context, model: str | None) -> None:
     if text := ctx.get_help():
         print(text)
     try:
-        found = library.find(model, None)
+        found = library.find(model, None, draws=False)
     except (ValueError, LookupError):
         if model is not None:
             raise
