@@ -19,6 +19,8 @@ class Constant:
     def __post_init__(self) -> None:
         if not 0 <= self.decay < 1:
             raise ValueError(f"--average has decay={self.decay:g}; give 0 or more and less than 1")
+        if self.start < 0:
+            raise ValueError(f"--average has start={self.start}; give 0 or more")
 
     def __call__(self, updates: int, batch: int) -> float:
         """The share to keep, of how many updates the generator has had and how many pictures one has."""

@@ -21,6 +21,8 @@ def linear(start: float = 0.0) -> Curve:
 
 def halving(times: int = 2) -> Curve:
     """Halve it so often, at equal distances: after the last there is as long a stretch as before the first."""
+    if times < 0:
+        raise ValueError(f"--lr-curve has times={times}; give 0 or more")
     return lambda fraction: 0.5 ** int(fraction * (times + 1) + 1e-9)
 
 

@@ -16,6 +16,11 @@ from torch import Tensor, nn
 
 import i2i
 from i2i import networks
+from i2i_zoo.bounds import Factor as Factor
+from i2i_zoo.bounds import Probability as Probability
+from i2i_zoo.bounds import Share as Share
+from i2i_zoo.bounds import Weight as Weight
+from i2i_zoo.bounds import kind_of
 from i2i_zoo.shape import Chance as Chance
 from i2i_zoo.shape import Shape as Shape
 
@@ -156,19 +161,11 @@ class Augmentation(Element):
         raise NotImplementedError
 
 
-class Share(float):
-    """A number of a part that is between 0 and 1, and neither, unless this, its default, is."""
-
-    def check(self, name: str, value: float) -> None:
-        """Raise ValueError for another number."""
-        if not 0 < value < 1 and value != self:
-            raise ValueError(f"--objective has {name}={value:g}; give between 0 and 1")
-
-
 class Divergence(Element):
     """An objective of logits alone: a new one is a docstring with its formula, and two functions.
 
-    Its numbers are what the class says they are, `margin = 1.0`, until an option says otherwise, `:margin=2`.
+    Its numbers are what the class says they are, `margin = 1.0`, until an option says otherwise, `:margin=2`; a
+    `Weight(1.0)` is 0 or more, a `Share(0.5)` between 0 and 1.
     Two-sample losses are the sum of both means, without a half, unless the paper has one.
     """
 
@@ -179,7 +176,7 @@ class Divergence(Element):
         own = [base for base in cls.__mro__ if issubclass(base, Divergence) and base is not Divergence]
         said = {name: getattr(cls, name) for base in own for name in vars(base)}
         taken = [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_kind(default))
+            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind_of(default))
             for name, default in said.items()
             if isinstance(default, (bool, int, float, str)) and name[0] != "_" and not hasattr(Element, name)
         ]
@@ -192,8 +189,6 @@ class Divergence(Element):
             if all(getattr(type(self), name) is getattr(Divergence, name) for name in (player, player[0])):
                 raise ValueError(f"{type(self).__name__} has no {player[0]}, the loss of the {player}; write one")
         for name, value in signature(type(self)).bind(**numbers).arguments.items():
-            if isinstance(default := getattr(self, name), Share):
-                default.check(name, value)
             setattr(self, name, value)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
@@ -219,10 +214,6 @@ class Divergence(Element):
     def _logit(self, judged: Judged) -> Tensor:
         logit = wide(judged.logit)
         return networks.gather(logit) if self.couples else logit
-
-
-def _kind(default: object) -> type:
-    return float if isinstance(default, float) else type(default)
 
 
 def merged(all_terms: Iterable[i2i.Terms]) -> i2i.Terms:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 import i2i
 from i2i import losses, networks
+from i2i_zoo.bounds import Weight
 from i2i_zoo.moment import Moment
 from i2i_zoo.parts import PLAYERS, Element, Judged, wide
 
@@ -36,7 +37,11 @@ class GradientPenalty(Slope):
     """
 
     def __init__(
-        self, weight: float = 10.0, sides: Literal["two", "one", "zero"] = "two", root: float = 0.0, every: int = 1
+        self,
+        weight: float = 10.0,
+        sides: Literal["two", "one", "zero"] = "two",
+        root: float = Weight(0.0),
+        every: int = 1,
     ) -> None:
         super().__init__(weight, every)
         self.sides, self.root = sides, root
@@ -60,7 +65,7 @@ class DRAGAN(Slope):
     def __init__(
         self,
         weight: float = 10.0,
-        spread: float = 0.5,
+        spread: float = Weight(0.5),
         std: Literal["biased", "unbiased"] = "biased",
         sides: Literal["two", "one", "zero"] = "two",
         every: int = 1,

@@ -17,6 +17,7 @@ from typing import Any
 
 import i2i
 from i2i_zoo import Axis, Part
+from i2i_zoo.bounds import Bounded, kind_of
 
 NONE = "none"
 
@@ -130,8 +131,12 @@ def make(axis: str, text: str, flag: str) -> Any:
     except Exception as error:  # a stranger's module may raise anything
         raise ValueError(f"{flag} {name} cannot be loaded: {type(error).__name__}: {error}") from error
     values = _arguments(target, rest, f"{flag} {text}")
+    taken, where = _taken(target), f"{flag} {text}"
+    for key, value in values.items():
+        if isinstance(bound := taken[key].default, Bounded) and isinstance(value, (int, float)):
+            bound.check(f"{where}: {key}", value)
     if axis == "architecture":
-        _check_counts(_taken(target), values, f"{flag} {text}")
+        _check_counts(taken, values, where)
     return target(**values)
 
 
@@ -157,7 +162,7 @@ def _arguments(target: Any, text: str, where: str) -> dict[str, Any]:
         if key not in taken or key in values:
             raise LookupError(f'{where}: there is no place for "{item}"; it takes {", ".join(taken) or "no numbers"}')
         plain = taken[key].annotation is inspect.Parameter.empty
-        kind = type(taken[key].default) if plain else taken[key].annotation
+        kind = kind_of(taken[key].default) if plain else taken[key].annotation
         values[key] = _value(value, kind, f"{where}: {key}")
     if missing := [key for key in taken if key not in values and taken[key].default is inspect.Parameter.empty]:
         raise ValueError(f"{where} lacks {missing[0]}; write it as {where.split()[-1]}:{missing[0]}=1")

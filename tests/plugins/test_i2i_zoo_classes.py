@@ -101,7 +101,7 @@ def test_a_class_more_equals_the_reference(composite):
 
 @pytest.mark.parametrize("smooth", [0.0, 1.5])
 def test_labels_are_smoothed_to_between_0_and_1(smooth):
-    with pytest.raises(ValueError, match=f"smooth={smooth:g}; give between 0 and 1"):
+    with pytest.raises(ValueError, match=f"smooth is {smooth:g}; give between 0 and 1"):
         spelling.make("objective", f"kplus1:smooth={smooth}", "")
 
 

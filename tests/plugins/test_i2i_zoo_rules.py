@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import typing
 import warnings
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import torch
 from i2i_zoo import rules, spelling
 from i2i_zoo.latents import Seeded
 from i2i_zoo.model import TwoPlayer
-from i2i_zoo.parts import Element
+from i2i_zoo.parts import Element, Weight
 
 from i2i import DataSpec
 from i2i.options import build
@@ -69,7 +70,41 @@ def test_what_makes_no_sense_is_refused(spec, options, reason):
         make(spec, **options)
 
 
+BELOW_0 = {"lsgan": {"a", "b", "c"}, "uniform": {"low"}, "ada": {"target"}}  # numbers for which that makes sense
+BY_SIZE = {"attention"}  # refused where networks are built, as it depends on the size of pictures
+
+
+@pytest.mark.parametrize(("axis", "name"), sorted(spelling.parts()))
+def test_no_part_takes_a_number_that_makes_no_sense(axis, name):
+    for key, number in spelling._taken(spelling._load(spelling.parts()[axis, name])).items():
+        numeric = {int, float} & {number.annotation, *typing.get_args(number.annotation)}
+        if numeric and key not in BELOW_0.get(name, set()) | BY_SIZE:
+            for value in ("-1", "nan", "inf"):
+                with pytest.raises(ValueError, match=r"give|needs|is empty"):
+                    spelling.make(axis, f"{name}:{key}={value}", "--option")
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "reason"),
+    [
+        ("objective", "lsgan:scale=-1", "--option lsgan:scale=-1: scale is -1; give 0 or more"),
+        ("regulariser", "ac:real=1,fake=-0.5", "--option ac:real=1,fake=-0.5: fake is -0.5; give 0 or more"),
+        ("objective", "ns:1,d_scale=-2", "--option ns:1,d_scale=-2: d_scale is -2; give 0 or more"),
+        ("architecture", "mlp-maxout:dropout=1.5", "dropout is 1.5; give 0 or more, and 1 at most"),
+        ("architecture", "stylegan2:multiplier=0", "multiplier is 0; give more than 0"),
+        ("average", "constant:0.9,start=-3", "--average has start=-3; give 0 or more"),
+        ("curve", "halving:-2", "--lr-curve has times=-2; give 0 or more"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_said(axis, text, reason):
+    with pytest.raises(ValueError, match=f"{re.escape(reason)}$"):
+        spelling.make(axis, text, "--option")
+
+
 def test_what_makes_sense_is_not_refused():
+    assert spelling.make("objective", "lsgan:a=-1,b=1,c=0,scale=0", "").a == -1
+    assert spelling.make("objective", "ns:smooth=1", "").smooth == 1
+    assert spelling.make("architecture", "mlp-maxout:dropout=0", "").dropout == 0
     make(architecture="dcgan:width=2,norm=layer", gradient_penalty="gp+r1:every=4")
     make(LABELLED, architecture="mlp:width=2", conditioning="concat+ac", regularisers="ac", gradient_penalty="r1")
     assert make(LABELLED).targets() == ()
@@ -166,13 +201,13 @@ def test_parts_are_spelt_with_their_numbers():
 
 
 def test_numbers_are_what_a_part_says_they_are(monkeypatch):
-    def plain(weight, bold=False, times=2, name="a"):
-        return weight, bold, times, name
+    def plain(weight, bold=False, times=2, name="a", scale=Weight(1.0)):  # noqa: B008
+        return weight, bold, times, name, scale
 
     part = i2i_zoo.Part("objective", "plain", "of_tests:plain", "Plain.")
     monkeypatch.setattr(spelling, "parts", lambda: {("objective", "plain"): part})
     monkeypatch.setattr(spelling, "import_module", lambda name: SimpleNamespace(plain=plain))
-    assert spelling.make("objective", "plain:x,true,3,name=7", "") == ("x", True, 3, "7")
+    assert spelling.make("objective", "plain:x,true,3,name=7,scale=2", "") == ("x", True, 3, "7", 2.0)
     for text, reason in (("plain:1,maybe", "true or false"), ("plain", "lacks weight; write it as plain:weight=1$")):
         with pytest.raises(ValueError, match=reason):
             spelling.make("objective", text, "--objective")

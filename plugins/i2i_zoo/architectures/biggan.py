@@ -21,6 +21,7 @@ from i2i_zoo.architectures.residual import (
     down_blocks,
     plan_of,
 )
+from i2i_zoo.bounds import Factor, Weight
 from i2i_zoo.layers.heads import Head
 from i2i_zoo.layers.norms import EPS, PlainNorm, class_linear, class_table
 from i2i_zoo.layers.spectral import Kit, Players, kit
@@ -61,13 +62,13 @@ class BigGAN(Architecture):
     name: ClassVar[str] = "biggan"
     plans: ClassVar[dict[int, Plan]] = PLANS
     width: int = 96  # at 32 pixels there are 4 times as many channels
-    ratio: float = 1.0  # of the discriminator's width to the generator's
+    ratio: float = Factor(1.0)  # of the discriminator's width to the generator's
     shared: int = 128  # numbers of the embedding of a class that all norms share
     hier: bool = True  # parts of the latent go to every block
     spectral: Players = "gd"  # the networks with spectral norm
     attention: int = 0  # side of the maps with self-attention; 0: none
     attend: Players = "gd"  # the networks with that attention
-    eps: float = EPS  # what the generator's norms add to the variance
+    eps: float = Weight(EPS)  # what the generator's norms add to the variance
     turns: bool = False  # the discriminator tells rotations, too
     predictor: bool = False  # the discriminator names classes, too, beside projecting on them
 

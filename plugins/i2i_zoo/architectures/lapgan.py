@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from i2i_zoo.bounds import Probability
 from i2i_zoo.layers.pyramid import up
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, one_hot
 
@@ -21,7 +22,7 @@ class LAPGAN(Architecture):
     """The authors' of 16 to 32 pixels; noise and class are a plane each. Sides are 13 pixels at least."""
 
     width: int = 64
-    dropout: float = 0.5
+    dropout: float = Probability(0.5)
 
     method = "lapgan"
     conditions = frozenset({"concat"})

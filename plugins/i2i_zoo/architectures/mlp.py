@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from i2i import networks
+from i2i_zoo.bounds import Probability
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, one_hot
 
 
@@ -65,7 +66,7 @@ class MaxoutMLP(Architecture):
     width: int = 1200
     units: int = 240
     pieces: int = 5
-    dropout: float = 0.2
+    dropout: float = Probability(0.2)
 
     conditions = frozenset({"concat", "ac"})
     gives = frozenset({"features"})

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from i2i import networks
 from i2i_zoo.architectures import dcgan
+from i2i_zoo.bounds import Probability
 from i2i_zoo.layers import weightnorm
 from i2i_zoo.layers.weightnorm import LEAK
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, wide
@@ -29,7 +30,7 @@ class ImprovedGAN(Architecture):
 
     width: int = 96
     maps: int = 128
-    dropout: float = 0.5
+    dropout: float = Probability(0.5)
 
     conditions = frozenset({"ac"})
     gives = frozenset({"features"})

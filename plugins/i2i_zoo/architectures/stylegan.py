@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from i2i_zoo.architectures.progan import Discriminator, Layout
+from i2i_zoo.bounds import Probability
 from i2i_zoo.layers.equalised import LEAKY, EqualisedConv2d, EqualisedLinear, UpConv2d, adain, exact, leaky
 from i2i_zoo.layers.growth import Growing, Growth, channels_of
 from i2i_zoo.layers.resample import SMOOTH, blur, repeated
@@ -26,7 +27,7 @@ class StyleGAN(Growing):
 
     width: int = 512  # channels at most, and of a style; from 64 pixels on channels are halved with each doubling
     mapping: int = 8  # layers from latents to styles
-    mixing: float = 0.9  # probability that a picture in training has the styles of two latents
+    mixing: float = Probability(0.9)  # probability that a picture in training has the styles of two latents
     group: int = 4  # pictures of which the discriminator takes a deviation
     layout: Layout = "paper"
 

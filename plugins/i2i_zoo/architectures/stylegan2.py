@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2i_zoo.bounds import Factor, Probability
 from i2i_zoo.layers.batch import MinibatchDeviation
 from i2i_zoo.layers.equalised import LEAKY, EqualisedConv2d, EqualisedLinear, leaky
 from i2i_zoo.layers.growth import channels_of, check_side
@@ -33,9 +34,9 @@ class StyleGAN2(Architecture):
     """
 
     width: int = 512
-    multiplier: float = 2.0
+    multiplier: float = Factor(2.0)
     mapping: int = 8  # layers from latents to styles
-    mixing: float = 0.9  # probability that a picture in training has the styles of two latents
+    mixing: float = Probability(0.9)  # probability that a picture in training has the styles of two latents
     group: int = 4  # pictures of which the discriminator takes a deviation
     discriminator_blocks: Literal["residual", "plain"] = "residual"
     layout: Literal["paper", "nvlabs"] = "paper"  # of the later PyTorch code, which differs in a small constant

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from i2i_zoo.architectures import mlp
+from i2i_zoo.bounds import Probability
 from i2i_zoo.parts import Architecture, Chance, Judged, Shape, one_hot
 
 
@@ -25,7 +26,7 @@ class TwoNetworks(Architecture):
 
     width: int = 1200
     units: int = 240
-    dropout: float = 0.5
+    dropout: float = Probability(0.5)
 
     conditions = frozenset({"concat"})
     gives = frozenset({"features"})

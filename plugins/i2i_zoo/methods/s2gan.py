@@ -18,6 +18,7 @@ from torch.optim import Adam, Optimizer
 import i2i
 from i2i_zoo import recipe
 from i2i_zoo.biggan import BigGAN
+from i2i_zoo.bounds import Weight
 from i2i_zoo.methods.labeller import Classifier, Clusters, Labeller
 from i2i_zoo.moment import Moment
 from i2i_zoo.objectives.classes import CLASSES, cross_entropy
@@ -32,7 +33,7 @@ class Predictor(Element):
     needs = frozenset({"labels", "classes", "told"})
     teaches = CLASSES
 
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: float = Weight(1.0)) -> None:
         super().__init__()
         self.weight = weight
 

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 import i2i
 from i2i import networks
+from i2i_zoo.bounds import Share, Weight
 from i2i_zoo.moment import Drawn, Moment
 from i2i_zoo.objectives.classic import NonSaturating
-from i2i_zoo.parts import Element, Judged, Share, wide
+from i2i_zoo.parts import Element, Judged, wide
 
 if TYPE_CHECKING:
     from i2i_zoo.model import TwoPlayer
@@ -46,7 +47,7 @@ class AuxiliaryClassifier(Element):
     needs = frozenset({"labels", "classes", "asked"})
     teaches = CLASSES
 
-    def __init__(self, real: float = 1.0, fake: float = 1.0, generator: float = 1.0) -> None:
+    def __init__(self, real: float = Weight(1.0), fake: float = Weight(1.0), generator: float = Weight(1.0)) -> None:
         super().__init__()
         self.real, self.fake, self.share = real, fake, generator
 
@@ -81,9 +82,10 @@ class ClassesAndFake(Element):
     needs = frozenset({"labels", "classes"})
     teaches = CLASSES
 
-    def __init__(self, scale: float = 0.5, generator: Literal["ns", "none"] = "ns", smooth: float = 1.0) -> None:
+    def __init__(
+        self, scale: float = Weight(0.5), generator: Literal["ns", "none"] = "ns", smooth: float = Share(1.0)
+    ) -> None:
         super().__init__()
-        Share(1.0).check("smooth", smooth)
         self.scale, self.smooth = scale, smooth
         self.spares = ("generator",) if generator == "none" else ()  # type: ignore[misc]  # depends on its numbers
 
@@ -120,7 +122,7 @@ class FeatureMatching(Element):
     needs_real = True
     couples = "its means are over the batch"
 
-    def __init__(self, weight: float = 1.0, norm: Literal["l1", "l2"] = "l1") -> None:
+    def __init__(self, weight: float = Weight(1.0), norm: Literal["l1", "l2"] = "l1") -> None:
         super().__init__()
         self.weight, self.norm = weight, norm
 
@@ -144,7 +146,7 @@ class MismatchAware(NonSaturating):
     """
 
     needs = frozenset({"labels", "told"})
-    negatives = 1.0
+    negatives = Weight(1.0)
 
     def discriminator(self, now: Moment, real: Judged, fake: Judged) -> i2i.Terms:
         assert real.labels is not None
@@ -172,7 +174,7 @@ class Rotation(Element):
 
     needs = frozenset({"turns"})
 
-    def __init__(self, real: float = 1.0, fake: float = 0.2, of: int = 4) -> None:
+    def __init__(self, real: float = Weight(1.0), fake: float = Weight(0.2), of: int = 4) -> None:
         super().__init__()
         if of < 1:
             raise ValueError(f"--regularisers rotation:of={of} turns none; give 1 or more")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i_zoo.parts import Divergence, Share
+from i2i_zoo.bounds import Share, Weight
+from i2i_zoo.parts import Divergence
 
 
 class NonSaturating(Divergence):
     """D: mean sp(-r) + mean sp(f), times `d_scale`; G: mean sp(-f) (Goodfellow et al., 2014, arXiv:1406.2661)."""
 
-    smooth, d_scale = Share(1.0), 1.0  # smooth=0.9: 0.9 sp(-r) + 0.1 sp(r), one-sided smoothing (arXiv:1606.03498)
+    smooth, d_scale = Share(1.0), Weight(1.0)  # smooth=0.9: 0.9 sp(-r) + 0.1 sp(r), one-sided (arXiv:1606.03498)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:  # sp(r) = sp(-r) + r
         return self.d_scale * ((F.softplus(-r) + (1 - self.smooth) * r).mean() + F.softplus(f).mean())
@@ -33,7 +34,7 @@ class Minimax(NonSaturating):
 class LeastSquares(Divergence):
     """D: mean (r - b)^2 + mean (f - a)^2; G: mean (f - c)^2; times `scale` (Mao et al., 2016, arXiv:1611.04076)."""
 
-    a, b, c, scale = 0.0, 1.0, 1.0, 0.5  # -1, 1, 0: Pearson's chi-squared between twice the generated and the mixture
+    a, b, c, scale = 0.0, 1.0, 1.0, Weight(0.5)  # -1, 1, 0: Pearson's chi-squared of twice the generated and the mix
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return self.scale * ((r - self.b).square().mean() + (f - self.a).square().mean())

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from i2i_zoo.parts import Divergence, Share
+from i2i_zoo.bounds import Share
+from i2i_zoo.parts import Divergence
 
 LARGEST = 80.0  # exponents above it are taken as it: float32 ends at 88
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 import i2i
 from i2i import networks
+from i2i_zoo.bounds import Weight
 from i2i_zoo.moment import Moment
 from i2i_zoo.parts import Divergence, Element, Judged, wide
 
@@ -21,7 +22,7 @@ class OfEnergies(Divergence):
 class EnergyBased(OfEnergies):
     """D: mean r + mean relu(margin - f), of each picture's own; G: mean f (Zhao et al., 2016, arXiv:1609.03126)."""
 
-    margin = 1.0  # of means of squares; 10 of the norm of a picture of 32 pixels a side
+    margin = Weight(1.0)  # of means of squares; 10 of the norm of a picture of 32 pixels a side
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return r.mean() + F.relu(self.margin - f).mean()
@@ -36,7 +37,7 @@ class PullAway(Element):
     needs = frozenset({"embedding"})
     couples = "it compares the codes of all pictures of a batch"
 
-    def __init__(self, weight: float = 0.1) -> None:
+    def __init__(self, weight: float = Weight(0.1)) -> None:
         super().__init__()
         self.weight = weight
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2i_zoo.bounds import Weight
 from i2i_zoo.parts import Divergence
 
 
@@ -17,7 +18,7 @@ class Paired(Divergence):
     """D: mean l(r_i - f_i), of pairs; G: mean l(f_i - r_i); both times `scale`."""
 
     needs_real = pairs = True
-    scale = 1.0
+    scale = Weight(1.0)
 
     def loss(self, margin: Tensor) -> Tensor:
         """l of margins (N,)."""
@@ -36,7 +37,7 @@ class Averaged(Paired):
 
     pairs = False
     couples = "its means are over the batch"
-    scale = 0.5
+    scale = Weight(0.5)
 
     def d(self, r: Tensor, f: Tensor) -> Tensor:
         return self.scale * (self.loss(r - f.mean()).mean() + self.loss(r.mean() - f).mean())
