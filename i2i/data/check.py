@@ -202,14 +202,15 @@ def _warnings(report: Report, found: Survey) -> list[str]:
             f"{_many(len(report.duplicates_across), 'picture is', 'pictures are')} both trained on and held back, "
             "which flatters every figure; remove one of each."
         )
-    for domain, count in report.counts["train"].items():
-        if count < FEW[report.kind]:
-            of = f" of {domain}" if domain else ""
-            warnings.append(
-                f"{_many(count, 'training picture', 'training pictures')}{of}: fewer than {FEW[report.kind]} are "
-                "learnt by heart; add pictures, or start from a trained model with --init."
-            )
-            break
+    few = sorted((count, domain) for domain, count in report.counts["train"].items() if count < FEW[report.kind])
+    if few:
+        (least, smallest), *others = few
+        told = _many(least, "training picture", "training pictures") + f" of {smallest}" * bool(smallest)
+        also = [f"{count:,} of {domain}" for count, domain in others]
+        warnings.append(
+            f"{some([told, *also], 3)}: fewer than {FEW[report.kind]} are learnt by heart; add pictures, or start "
+            "from a trained model with --init."
+        )
     if untrained := sorted({item.domain for item in found.items} - report.counts["train"].keys()):
         where = "" if found.held_back_by_hash else " to train/"
         warnings.append(f"No picture of {some(untrained, 3)} is trained on; add some{where}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,20 @@ def test_a_report_says_what_was_understood(seasons: Path) -> None:
         "train samples:  summer 3, winter 3",
         "values:         0 to 255 map to -1 to 1",
         "held back:      4 samples, the data's own test",
-        "Warning: 3 training pictures of summer: fewer than 50 are learnt by heart",
+        "Warning: 3 training pictures of summer, 3 of winter: fewer than 50 are learnt by heart",
     ):
         assert f"  {line}" in text
+
+
+def test_the_smallest_of_few_pictures_are_named_first(tmp_path: Path, draw) -> None:
+    for name, count in (("ant", 60), ("bee", 6), ("cat", 2), ("dog", 7), ("elk", 8), ("fly", 9)):
+        for number in range(count):
+            draw(tmp_path / name / f"{name}{number}.png", (8, 8))
+    (said,) = [warning for warning in check(tmp_path, ("labelled",)).warnings if "by heart" in warning]
+    found = re.findall(r"(\d+)(?: training pictures?)? of (\w+)", said)
+    assert [name for _, name in found] == ["cat", "bee", "dog"]
+    assert [int(count) for count, _ in found] == sorted(int(count) for count, _ in found)
+    assert " and 2 more: fewer than 50 are learnt by heart; add pictures, or" in said
 
 
 def test_the_bad_is_listed(seasons: Path) -> None:
