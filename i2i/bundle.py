@@ -15,6 +15,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from i2i.manifest import read as read_manifest
 from i2i.options import build
 from i2i.plugins import load_class, registry
 from i2i.spec import words
+from i2i.state import STATE
 from i2i.weights import WEIGHTS
 
 if TYPE_CHECKING:
@@ -97,12 +99,22 @@ def load(path: Path | str, device: str = "cpu") -> Model:
         model = _build_model(manifest, folder)
         read_weights(model, folder, partial=True)
     except BadBundle as error:
-        spare = folder.parent / "previous"
-        if folder == Path(path) or folder == spare or not is_whole(spare):
+        if not (way := _spare(folder)):
             raise
-        raise BadBundle(f"{error}; the run's checkpoint before it is whole: {spare}") from error
+        raise BadBundle(f"{str(error).removesuffix(weights.AGAIN)}; {way}") from error
     model.phase = manifest.phase
     return model.to(place).eval()
+
+
+def _spare(folder: Path) -> str:
+    """What to use instead of a damaged checkpoint of a run: another one that is whole; empty where there is none."""
+    others = {"best": ("last", "previous"), "last": ("previous",)}.get(folder.name, ())
+    whole = next((place for name in others if is_whole(place := folder.parent / name)), None)
+    if whole is None or folder.parent.name != "checkpoints":
+        return ""
+    run = folder.parent.parent
+    again = f", or go on from it with: i2i resume {shlex.quote(str(run))}" * (run / STATE).is_file()
+    return f"{whole} is whole: use that{again}"
 
 
 def _build_model(manifest: Manifest, folder: Path) -> Model:
@@ -166,9 +178,7 @@ def read_weights(model: Model, folder: Path, partial: bool = False) -> None:
     weights.check_fit(model, weights.stored(path), path, manifest.held)
     written = manifest.files.get(WEIGHTS)
     if written is not None and _fingerprint(path) != written:
-        raise BadBundle(
-            f"{path} is damaged: it is not the file that {MANIFEST} describes; take the bundle from its source again"
-        )
+        raise BadBundle(f"{path} is damaged: it is not the file that {MANIFEST} describes{weights.AGAIN}")
     weights.fill(model, path, manifest.held)
 
 

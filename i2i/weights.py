@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from i2i.model import Model
 
+AGAIN = "; take the bundle from its source again"
 WEIGHTS = "weights.safetensors"
 FLOATING = ("F", "BF")  # how safetensors' names of floating types begin
 
@@ -205,7 +206,7 @@ def _reading(path: Path) -> Iterator[None]:
     except OSError as error:
         raise BadBundle(f"{path} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, RuntimeError, OverflowError) as error:
-        raise BadBundle(f"{path} is damaged ({_first_line(error)}); take the bundle from its source again") from error
+        raise BadBundle(f"{path} is damaged ({_first_line(error)}){AGAIN}") from error
 
 
 def _first_line(error: Exception) -> str:

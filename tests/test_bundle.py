@@ -174,10 +174,17 @@ def test_a_run_s_torn_checkpoint_names_the_whole_one_before_it(tmp_path: Path, s
     for name in ("previous", "last"):
         shutil.copytree(saved, checkpoints / name)
     (checkpoints / "last" / "weights.safetensors").write_bytes(b"torn")
-    assert refusal(tmp_path / "run").endswith(f"; the run's checkpoint before it is whole: {checkpoints / 'previous'}")
-    assert "before it" not in refusal(checkpoints / "last")
+    for path in (tmp_path / "run", checkpoints / "last"):
+        assert refusal(path).endswith(f"; {checkpoints / 'previous'} is whole: use that")
+        assert "from its source" not in refusal(path)
+    (tmp_path / "run/run.json").touch()
+    assert refusal(tmp_path / "run").endswith(f"use that, or go on from it with: i2i resume {tmp_path / 'run'}")
+    shutil.copytree(checkpoints / "last", checkpoints / "best")
+    assert "best/weights.safetensors is damaged" in refusal(tmp_path / "run")
+    assert f"; {checkpoints / 'previous'} is whole: use that" in refusal(tmp_path / "run")
     (checkpoints / "previous" / "resume.pt").unlink()
-    assert "before it" not in refusal(tmp_path / "run")
+    assert "is whole" not in refusal(tmp_path / "run")
+    assert refusal(tmp_path / "run").endswith("take the bundle from its source again")
 
 
 def test_what_is_no_bundle_is_said(tmp_path: Path, saved: Path) -> None:
