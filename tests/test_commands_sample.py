@@ -77,6 +77,16 @@ def test_what_cannot_be_is_said(here, arguments, said):
     assert not list(here.glob("*-samples"))
 
 
+@pytest.mark.parametrize("way", [(), ("--like", "photo.png")])
+def test_a_place_that_takes_no_pictures_is_said_before_drawing(here, way):
+    for out in ("photo.png", "photo.png/in"):
+        PIL.Image.new("RGB", (4, 4)).save("photo.png")
+        code, text = sample("dots", "--out", out, *way)
+        assert (code, text) == (1, f"pictures cannot be kept in {out} (Not a directory); choose a place with --out")
+    code, text = sample("dots", "--out", "new/deep", "--format", "pgn")
+    assert (code, Path("new").exists()) == (2, False)
+
+
 def test_classes_are_named_or_drawn(here, filters):
     filters.keep(here / "runs/suits", filters.Suits, domains=("0", "7"), channels={"image": 3})
     code, said = sample("suits", "--to", "7", "-n", "2", "--json", "--quiet")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -93,11 +96,31 @@ def free(name: str) -> Path:
     return path
 
 
+def check_place(folder: Path) -> None:
+    """Make a folder and take it away again. Raises OSError where it cannot be, with what to do."""
+    made: list[Path] = []
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"pictures cannot be kept in {folder} ({reason}); choose a place with --out") from None
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
 def load(found: Found, values: dict[str, Any], how: How) -> tuple[Model, Any]:
     """Check all that can be wrong with the command, then load torch and the model; return it and the request."""
     from i2i.encoding import format_of
     from i2i.request import choose_target, joins
 
+    check_place(how.place)
     if how.format:
         format_of(how.format)
     if values["to"] is not None:
