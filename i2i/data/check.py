@@ -204,8 +204,8 @@ def _warnings(report: Report, found: Survey) -> list[str]:
         )
     few = sorted((count, domain) for domain, count in report.counts["train"].items() if count < FEW[report.kind])
     if few:
-        (least, smallest), *others = few
-        told = _many(least, "training picture", "training pictures") + f" of {smallest}" * bool(smallest)
+        (least, rarest), *others = few
+        told = _many(least, "training picture", "training pictures") + f" of {rarest}" * bool(rarest)
         also = [f"{count:,} of {domain}" for count, domain in others]
         warnings.append(
             f"{some([told, *also], 3)}: fewer than {FEW[report.kind]} are learnt by heart; add pictures, or start "
