@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ LINE = TEXT_SIZE + 2 * LEADING  # its height
 SMALLEST, LARGEST = 192, 512  # sides of a picture on the sheet are brought between these
 WIDEST = 2400  # of a sheet; more columns make smaller pictures
 NARROWEST = 96  # of a column, for its title
+_LETTERS = {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe", "ł": "l", "Ł": "L", "đ": "d"}
 PAPER, INK = (250, 250, 248), (40, 40, 44)
 
 
@@ -97,7 +99,7 @@ def note(image: Tensor) -> str:
 def wrap(title: str, width: int, font: ImageFont | FreeTypeFont) -> list[str]:
     """Break a title into at most two lines of so many pixels; what does not fit ends in three dots."""
     lines: list[str] = []
-    words = title.split() or [""]
+    words = plain(title).split() or [""]
     while words:
         last = len(lines) == 1
         taken = len(words)
@@ -110,6 +112,16 @@ def wrap(title: str, width: int, font: ImageFont | FreeTypeFont) -> list[str]:
             text = text.rstrip() + "..."
         lines.append(text)
     return lines
+
+
+def plain(title: str) -> str:
+    """A title with letters that Pillow's font has: "a" for "ä", "ss" for "ß". What is made of none stays as it is."""
+    letters = []
+    for letter in unicodedata.normalize("NFC", title):
+        parts = unicodedata.normalize("NFKD", _LETTERS.get(letter, letter))
+        base = "".join(part for part in parts if not unicodedata.combining(part))
+        letters.append(base if base.isascii() and letter >= "À" else letter)
+    return "".join(letters)
 
 
 def save(folder: Path, step: int, picture: PIL.Image.Image) -> Path:

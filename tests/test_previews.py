@@ -57,6 +57,22 @@ def test_a_heading_stands_above_and_moves_the_rest_down():
     assert (np.asarray(previews.sheet(rows, "  ")) == plain).all()
 
 
+def test_letters_that_the_font_lacks_are_drawn_as_plainer_ones():
+    told = {
+        "Große Bäume": "Grosse Baume",
+        "café, Łódź": "cafe, Lodz",
+        "ba\u0308r": "bar",
+        "3°, 20 µm": "3°, 20 µm",
+        "日が": "日が",
+    }
+    assert {title: previews.plain(title) for title in told} == told
+    image = torch.zeros(3, 256, 256)
+    one, other = (
+        np.asarray(previews.sheet([{title: image}], title)) for title in ("Bäume à la Æsop", "Baume a la Aesop")
+    )
+    assert (one == other).all()
+
+
 def test_small_pictures_grow_by_whole_pixels():
     checks = torch.tensor([[[1.0, -1.0], [-1.0, 1.0]]]).repeat(1, 32, 32)  # (1, 64, 64)
     page = np.asarray(previews.sheet([{"a": checks}]))
