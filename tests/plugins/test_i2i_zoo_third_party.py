@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -106,6 +107,7 @@ def install(monkeypatch, tmp_path):
         entries = []
         for name, source in sources.items():
             (tmp_path / f"{name}.py").write_text(source)
+            name = name.removesuffix("/__init__")
             monkeypatch.delitem(sys.modules, name, raising=False)
             entry = EntryPoint(name, name, plugins.GROUP)
             vars(entry)["dist"] = SimpleNamespace(name=f"i2i-{name}", version="1.0")
@@ -132,6 +134,18 @@ def test_a_stranger_adds_an_objective_and_an_architecture(install):
         check_model("dcgan", kind="labelled", architecture="dots", conditioning="concat+concat")
     lines = SOURCE.split("class Swirl")[1].split("return Swirl")[0].strip().splitlines()
     assert len(lines) <= 10
+
+
+def test_the_guides_objective_trains(install, tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text().partition("\n## Add a part to the zoo\n")[2]
+    hook, parts = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    (tmp_path / "i2i_swirl").mkdir()
+    (tmp_path / "i2i_swirl" / "parts.py").write_text(parts)
+    monkeypatch.delitem(sys.modules, "i2i_swirl.parts", raising=False)
+    assert not [plugin for plugin in install(**{"i2i_swirl/__init__": hook}).plugins if plugin.problem]
+    model = check_model("dcgan", objective="swirl:scale=0.5", architecture="dcgan:width=2")
+    assert model.asked_for["--objective swirl:scale=0.5"].scale == 0.5
+    assert len(parts.partition("class Swirl")[2].splitlines()) <= 10
 
 
 def test_what_a_stranger_has_wrong_is_said_and_left_out(install):
