@@ -18,6 +18,7 @@ from i2i_zoo.latents import Latent
 from i2i_zoo.parts import Chance
 
 STEPS = 9  # of a sweep, so that its middle is one of them
+MOST_STEPS = 100
 NUMBER = r"-?\d+(?:\.\d+)?"
 CODE = re.compile(rf"(\d+)=({NUMBER})(?:\.\.({NUMBER})(?:/(\d+))?)?")
 
@@ -91,12 +92,14 @@ class Codes(Latent):
 
     def _values(self, number: int, low: float, high: float, steps: int, item: str) -> list[float]:
         if number > self.sets:
+            if steps > MOST_STEPS:
+                raise ValueError(f"--code {item} asks for {steps:,} pictures in a row; give {MOST_STEPS} at most")
             count = 1 if low == high else max(2, steps)
             return [low + (high - low) * step / max(1, count - 1) for step in range(count)]
-        whole = [float(value) for value in range(int(min(low, high)), int(max(low, high)) + 1)]
-        if whole[0] < 0 or whole[-1] >= self.categories or {low, high} - set(whole):
+        low, high = min(low, high), max(low, high)
+        if low < 0 or high >= self.categories or low % 1 or high % 1:
             raise ValueError(f"--code {item}: code {number} is one of the categories 0 to {self.categories - 1}")
-        return whole
+        return [float(value) for value in range(int(low), int(high) + 1)]
 
 
 def spelt(values: dict[int, float]) -> str:

@@ -50,7 +50,7 @@ class Known(Mapping[str, str]):
         self.axis = axis
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(name for axis, name in parts() if axis == self.axis))
+        return iter(_known(self.axis))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -109,6 +109,8 @@ def over(value: str, below: str) -> str:
 def make_all(axis: str, text: str, flag: str) -> dict[str, Any]:
     """Make the parts of a list with pluses, each once, by how they were asked for; none of `none`."""
     named = names(text)
+    if "" in named:
+        raise LookupError(f"{_unnamed(axis, text, flag)}, or none")
     if twice := [name for name in named if named.count(name) > 1]:
         raise ValueError(f"{flag} names {twice[0]} twice; name it once")
     return {f"{flag} {one}": make(axis, one, flag) for one in listed(text)}
@@ -121,7 +123,9 @@ def make(axis: str, text: str, flag: str) -> Any:
     `flag` names the option in errors.
     """
     name, _, rest = text.partition(":")
-    known = sorted(part_name for part_axis, part_name in parts() if part_axis == axis)
+    known = _known(axis)
+    if not name:
+        raise LookupError(_unnamed(axis, text, flag))
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"choose {', '.join(known)}"
@@ -138,6 +142,15 @@ def make(axis: str, text: str, flag: str) -> Any:
     if axis == "architecture":
         _check_counts(taken, values, where)
     return target(**values)
+
+
+def _unnamed(axis: str, text: str, flag: str) -> str:
+    """That a list names nothing, or nothing beside a plus, and what it might."""
+    return f'{flag} is "{text}", where a name is missing; choose {", ".join(_known(axis))}'
+
+
+def _known(axis: str) -> list[str]:
+    return sorted(name for part_axis, name in parts() if part_axis == axis)
 
 
 def _load(part: Part) -> Any:

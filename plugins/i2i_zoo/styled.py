@@ -64,7 +64,12 @@ class StyleRequest(requests.Request):
     truncation_layers: str = i2i.option(
         "", help="As --truncation, one number a layer with commas, the coarsest first: 0.5,0.5,0.7; later layers stay."
     )
-    mix: int | None = i2i.option(None, help="Seed of a second picture, whose style the layers from --crossing on have.")
+    mix: int | None = i2i.option(
+        None,
+        help="Seed of a second picture, whose style the layers from --crossing on have.",
+        min=0,
+        max=requests.MOST_SEED,
+    )
     crossing: int | None = i2i.option(
         None, help="The first layer, counted from 0, that has the style of --mix. By default 4.", min=0
     )

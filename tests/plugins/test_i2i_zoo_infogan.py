@@ -146,6 +146,8 @@ def test_codes_are_swept_into_a_grid(code, rows, columns):
         ("2=1,2=0", "each once"),
         ("1=0..4", "one of the categories 0 to 3"),
         ("1=0.5", "one of the categories 0 to 3"),
+        ("1=0..99999999999999", "one of the categories 0 to 3"),
+        ("3=-2..2/100000", "^--code 3=-2..2/100000 asks for 100,000 pictures in a row; give 100 at most$"),
         ("1=0..1,2=-1..1,3=-1..1", "sweeps more than rows and columns"),
     ],
 )

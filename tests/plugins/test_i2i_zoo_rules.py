@@ -217,7 +217,8 @@ def test_numbers_are_what_a_part_says_they_are(monkeypatch):
     ("axis", "text", "error", "reason"),
     [
         ("objective", "hing", LookupError, '--x is hing, and there is no objective "hing"; did you mean "hinge"?'),
-        ("objective", "", LookupError, 'there is no objective ""; choose '),
+        ("objective", "", LookupError, '--x is "", where a name is missing; choose began, ebgan, '),
+        ("penalty", ":weight=1", LookupError, '--x is ":weight=1", where a name is missing; choose dragan, '),
         ("penalty", "gp:wieght=1", LookupError, 'there is no place for "wieght=1"; it takes weight, sides'),
         ("penalty", "r1:1,2,3", LookupError, 'there is no place for "3"; it takes gamma, every'),
         ("penalty", "gp:weight=1,weight=2", LookupError, 'no place for "weight=2"'),
@@ -232,6 +233,15 @@ def test_what_is_misspelt_is_said(axis, text, error, reason):
     with pytest.raises(error) as caught:
         spelling.make(axis, text, "--x")
     assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "read"), [("", ""), ("+", ""), ("clip+", "clip+"), ("clip++ortho", "clip++ortho")])
+def test_a_list_that_lacks_a_name_is_refused(given, read):
+    said = (
+        rf'^--regularisers is "{re.escape(read)}", where a name is missing; choose ac, clip, .*, virtual-norm, or none$'
+    )
+    with pytest.raises(LookupError, match=said):
+        make(regularisers=given)
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,9 @@ def test_styles_of_two_seeds_are_mixed():
     assert torch.equal(draw(model, seed=1, mix=1, crossing=2), one)
     with pytest.raises(ValueError, match="--crossing is 4; this model has the layers 0 to 3"):
         draw(model, mix=2, crossing=4)
+    for seed in (-1, 2**63):
+        with pytest.raises(ValueError, match=f"^--mix is {seed}; give a number from 0 to {2**63 - 1}$"):
+            draw(model, mix=seed)
     with pytest.raises(ValueError, match="--crossing is 4; this model has the layers 0 to 3"):
         draw(model, mix=2)  # which is 4 by default
     for layer in (0, 2, 4):
