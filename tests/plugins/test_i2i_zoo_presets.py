@@ -1,4 +1,7 @@
-"""Every preset of the zoo: it keeps the contract in its small setting, can be pickled, and is announced as it is."""
+"""Every preset of the zoo: it keeps the contract in its small setting, can be pickled, and is announced as it is.
+
+A preset, a method's file and the step of all recipes stay short.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import pickle
 from importlib import import_module
 from pathlib import Path
 
+import i2i_zoo
 import pytest
 import torch
 from i2i_zoo import cards
@@ -81,6 +85,28 @@ def test_a_preset_is_at_most_15_lines_and_its_small_setting_5(name):
     whole, small = length(name)
     assert whole <= 15
     assert small <= 5
+
+
+ZOO = Path(i2i_zoo.__file__).parent
+METHODS = sorted(path.name for path in (ZOO / "methods").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_at_most_150_lines(name):
+    assert len((ZOO / "methods" / name).read_text().splitlines()) <= 150
+
+
+def test_the_step_of_all_recipes_is_at_most_60_lines():
+    tree = ast.parse((ZOO / "model.py").read_text())
+    (players,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "TwoPlayer")
+    methods = {node.name: node for node in players.body if isinstance(node, ast.FunctionDef)}
+    step, called = set(), {"train_step"}
+    while called:  # what the step calls of its own class, and what that calls
+        step |= called
+        inside = [node for name in called for node in ast.walk(methods[name]) if isinstance(node, ast.Attribute)]
+        called = {node.attr for node in inside if getattr(node.value, "id", "") == "self"} & methods.keys() - step
+    assert {"train_step", "teach_discriminator", "teach_generator", "judged_again", "watched", "_stepped"} <= step
+    assert sum(lines(methods[name]) for name in step) <= 60
 
 
 def test_a_preset_like_another_differs_in_what_it_says():
