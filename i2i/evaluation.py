@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -143,8 +144,9 @@ def open_evaluation(model: Model, found: Found, data: Sequence[str], device: tor
         raise ValueError(f"{found.path} was trained on {sets} data set{'s' * (sets > 1)}; name as many, or none")
     names = data or ([] if origin.roots or not origin.data else origin.data.split(" + "))
     roots = tuple(catalogue.resolve(name) for name in names) or origin.roots
+    typed = f"i2i evaluate {quote(str(found.path))} DATA"
     if gone := ["said in it"] * (not roots) + [f"at {root} now" for root in roots if not root.is_dir()]:
-        raise ValueError(f"the data of {found.path} is not {gone[0]}; name it: i2i evaluate {found.path} DATA")
+        raise ValueError(f"the data of {found.path} is not {gone[0]}; name it: {typed}")
     name = " + ".join(data) or origin.data
     settings = origin.settings
     if manifest.data.get("kind") in ("unpaired", "labelled"):  # the same classes with the same numbers
@@ -161,7 +163,7 @@ def open_evaluation(model: Model, found: Found, data: Sequence[str], device: tor
     if not (same or data or not origin.fingerprint):
         raise ValueError(
             f"the pictures in {words(list(map(str, roots)))} have changed since {found.path} was started, so some that "
-            f"are held back now may have been trained on; to measure all the same: i2i evaluate {found.path} DATA"
+            f"are held back now may have been trained on; to measure all the same: {typed}"
         )
     known = same or [root.resolve() for root in roots] == list(origin.roots) or name == origin.data
     whole = not (known or splits or run.dataset.divided)

@@ -87,10 +87,11 @@ def test_the_bundle_alone_knows_its_data_and_size(here: Path, pairs: Path) -> No
 
 
 def test_a_run_without_its_data_asks_for_it(here: Path, pairs: Path) -> None:
-    trained("toy", str(pairs))
+    trained("toy", str(pairs), name="my run")
     pairs.rename(here / "moved")
-    assert evaluate("run")[1] == f"The data of runs/run is not at {pairs} now; name it: i2i evaluate runs/run DATA"
-    assert told("run", "moved")["which"] == "held-back pictures"
+    said = f"The data of runs/my run is not at {pairs} now; name it: i2i evaluate 'runs/my run' DATA"
+    assert evaluate("my run")[1] == said
+    assert told("my run", "moved")["which"] == "held-back pictures"
 
 
 def identity(monkeypatch: pytest.MonkeyPatch, toys: Any) -> None:
