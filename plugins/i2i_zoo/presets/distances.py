@@ -127,7 +127,7 @@ BEGAN = preset(
     "began",
     run={"batch_size": 16, "image_size": 64, "epochs": 40},
     small={"architecture": "began:width=24,code=32", "image_size": 16, "batch_size": 32, "lr": 5e-4}
-    | {"objective": "began:gamma=1.3,rate=0.3", "average": "constant:0.995"},
+    | {"objective": "began:gamma=1.3,rate=0.3", "average": "constant:0.995", "latent": "uniform:24"},
     architecture="began:width=128",
     objective="began:gamma=0.5,rate=0.001",
     latent="uniform:64",
