@@ -46,7 +46,7 @@ BIGGAN256 = preset(
 BIGGANDEEP128 = preset(
     "biggan-deep-128",
     small={**BIGGAN128.small, "architecture": "biggan-deep:width=12,depth=1", "batch_size": 16, "lr": 8e-4}
-    | {"discriminator_lr": 2e-3, "average": "constant:0.99"},
+    | {"discriminator_lr": 2e-3, "average": "constant:0.99", "latent": "normal:64", "betas": (0.0, 0.9)},
     like=BIGGAN128,
     architecture="biggan-deep:width=128,attention=64",
     latent="normal:128",
