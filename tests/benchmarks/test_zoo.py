@@ -135,10 +135,10 @@ def test_tables_put_the_best_first_and_name_what_failed(part):
         digits("worse", 0.5),
         digits("better", 0.25),
         {"key": ["digits", "broken", 180, 0], "error": "Stopped: a loss is no number"},
-        *({"key": ["toys", "better", "ring", 45, n], "modes": n, "good": 0.5} for n in (8, 2, 6)),
+        *({"key": ["toys", "better", "ring", 45, n], "modes": n, "good": 0.5, "steps": 1000 + n} for n in (8, 2, 6)),
     ]
     text = part("zoo_table").tables(json.loads(json.dumps(rows)))
     assert text.index("| better | 32 | 25.0 | 0.250") < text.index("| worse | 32 | 50.0 | 0.500")
     assert "digits broken 180 0 ended in Stopped" in text
-    assert "| better | 6, 50% | - | 3 |" in text
+    assert "| better | 6, 50% | - | 1,006 | 3 |" in text
     assert "| 1 | better (25.0) | better |" in text
